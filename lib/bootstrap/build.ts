@@ -1,0 +1,279 @@
+import { createHash } from "node:crypto";
+import { mkdir, open, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Connection } from "../connection/connection.ts";
+import { sh } from "../connection/quote.ts";
+import type { Emit } from "../events.ts";
+import type { Placement } from "../lab/placement.ts";
+import { wordsOf } from "../redis/words.ts";
+import { OS_FAMILIES, type OsFacts, osFamilyOf } from "../render/os.ts";
+import { waitFor } from "../wait.ts";
+import { intoCache, sha256OfFile } from "./cache.ts";
+import { artifactDamaged, buildFailed, commandFailed } from "./errors.ts";
+import type { HostFacts } from "./facts.ts";
+import { BUILD_ROOT } from "./facts-script.ts";
+import { PROGRAMS } from "./host-paths.ts";
+import type { ResolvedSource } from "./source.ts";
+
+/** A compiled Redis on this computer: a tar.gz of the programs and their manifest. */
+export interface Artifact {
+  readonly key: string;
+  readonly path: string;
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+/** Hosts that can run the same build. */
+export interface BuildGroup {
+  readonly key: string;
+  /** For people, for example `debian 12, x86_64, glibc 2.36`. */
+  readonly platform: string;
+  readonly hosts: readonly string[];
+  /** Some host of the group has another build, or none. */
+  readonly needed: boolean;
+  /** Undefined when it has to be compiled, or is not needed. */
+  readonly cached: Artifact | undefined;
+  /** Host that compiles where that is to be done. */
+  readonly builder: string | undefined;
+}
+
+/** Longest compilation, in milliseconds: 4.0.14 took 7 minutes on an emulated processor. */
+const BUILD_TIMEOUT_MS = 45 * 60_000;
+
+/**
+ * Arguments of make: those of the Redis line, then the lab's, which win, and whether Redis is to speak to systemd through libsystemd. That is said either way, so
+ * that what lies around on the builder does not decide.
+ */
+export function makeFlags(placement: Placement): readonly string[] {
+  const { supervisedNeedsLibsystemd, makeFlags: line } = wordsOf(placement.version);
+  const own = [...line, ...placement.lab.redis.makeFlags];
+  if (!supervisedNeedsLibsystemd || own.some((flag) => flag.startsWith("USE_SYSTEMD="))) return own;
+  return [...own, `USE_SYSTEMD=${placement.capabilities.supervisor === "systemd" ? "yes" : "no"}`];
+}
+
+/** Packages without which make fails on a host. */
+export function buildPackages(placement: Placement, os: OsFacts): readonly string[] {
+  return [...os.buildPackages, ...(makeFlags(placement).includes("USE_SYSTEMD=yes") ? os.libsystemdPackages : [])];
+}
+
+/** The key of the build that a host needs. */
+export function buildKey(placement: Placement, source: Pick<ResolvedSource, "sha256" | "version">, facts: HostFacts): string {
+  const matter = [source.sha256, source.version, ...makeFlags(placement), platformOf(facts)];
+  return createHash("sha256").update(JSON.stringify(matter)).digest("hex");
+}
+
+function platformOf(facts: HostFacts): string {
+  return `${facts.os["ID"] || "linux"} ${facts.os["VERSION_ID"] ?? ""}, ${facts.arch}, ${facts.libc}`.replace(" ,", ",");
+}
+
+/** Groups the hosts of a lab by the build that they need and looks which builds are in the cache. */
+export async function planBuilds(
+  hosts: readonly HostFacts[],
+  placement: Placement,
+  source: Pick<ResolvedSource, "sha256" | "version">,
+  cacheFolder: string,
+): Promise<readonly BuildGroup[]> {
+  const groups = new Map<string, HostFacts[]>();
+  for (const facts of hosts) {
+    const key = buildKey(placement, source, facts);
+    groups.set(key, [...(groups.get(key) ?? []), facts]);
+  }
+  return Promise.all(
+    [...groups].map(async ([key, members]): Promise<BuildGroup> => {
+      const needed = members.some(({ build }) => build?.key !== key);
+      const cached = needed ? await cachedArtifact(cacheFolder, key) : undefined;
+      const equipped = members.find(({ commands }) => commands.has("make") && (commands.has("cc") || commands.has("gcc")));
+      return {
+        key,
+        platform: members[0] === undefined ? "" : platformOf(members[0]),
+        hosts: members.map(({ host }) => host),
+        needed,
+        cached,
+        builder: needed && cached === undefined ? (equipped ?? members[0])?.host : undefined,
+      };
+    }),
+  );
+}
+
+function artifactPath(cacheFolder: string, key: string): string {
+  return join(cacheFolder, "builds", `${key}.tar.gz`);
+}
+
+/** A build of the cache, its checksum compared; a damaged one counts as none. */
+export async function cachedArtifact(cacheFolder: string, key: string): Promise<Artifact | undefined> {
+  const path = artifactPath(cacheFolder, key);
+  const wanted = await readFile(`${path}.sha256`, "utf8").then(
+    (text) => text.trim(),
+    () => undefined,
+  );
+  if (wanted === undefined) return undefined;
+  const sha256 = await sha256OfFile(path).catch(() => undefined);
+  if (sha256 !== wanted) return undefined;
+  return { key, path, sha256, bytes: (await stat(path)).size };
+}
+
+/**
+ * Compiles a source on a host and keeps the result in the cache. Two processes that want the same build on this computer share one: the second waits for the first.
+ *
+ * @throws LabError `bootstrap.build-failed`, `bootstrap.command-failed`, `connection.*`
+ */
+export async function buildArtifact(
+  connection: Connection,
+  request: {
+    readonly key: string;
+    readonly source: Pick<ResolvedSource, "tarball" | "sha256" | "version">;
+    readonly flags: readonly string[];
+    readonly cacheFolder: string;
+    readonly emit: Emit;
+    readonly signal?: AbortSignal;
+  },
+): Promise<Artifact> {
+  const { key, cacheFolder, emit } = request;
+  const progress = (detail: string) => emit({ type: "progress", host: connection.host, step: "build", detail });
+  await mkdir(join(cacheFolder, "builds"), { recursive: true, mode: 0o700 });
+  const lock = join(cacheFolder, "builds", `${key}.lock`);
+  const held = await waitFor(
+    async () => {
+      const cached = await cachedArtifact(cacheFolder, key);
+      if (cached !== undefined) return { done: true, value: cached };
+      return (await takeLock(lock))
+        ? { done: true, value: undefined }
+        : { done: false, missing: "the end of another process's build of the same Redis" };
+    },
+    {
+      what: "the same build by another process",
+      timeoutMs: BUILD_TIMEOUT_MS,
+      onPending: progress,
+      intervalMs: 500,
+      ...(request.signal && { signal: request.signal }),
+    },
+  );
+  if (held !== undefined) return held;
+  try {
+    return await compile(connection, request, progress);
+  } finally {
+    await rm(lock, { force: true });
+  }
+}
+
+/** Creates the lock with our process id; takes over that of a process that is gone. */
+async function takeLock(path: string): Promise<boolean> {
+  try {
+    const file = await open(path, "wx", 0o600);
+    await file.writeFile(`${process.pid}\n`);
+    await file.close();
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    const owner = Number((await readFile(path, "utf8").catch(() => "")).trim());
+    const age = await stat(path).then(
+      ({ mtimeMs }) => Date.now() - mtimeMs,
+      () => 0,
+    );
+    // An empty lock is one that is being written at this moment, or that a crash left so.
+    const gone = owner > 0 ? !isAlive(owner) : age > 5_000;
+    if (gone) await rm(path, { force: true });
+    return false;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+async function compile(
+  connection: Connection,
+  request: Parameters<typeof buildArtifact>[1],
+  progress: (detail: string) => void,
+): Promise<Artifact> {
+  const { key, source, cacheFolder } = request;
+  const signal = request.signal && { signal: request.signal };
+  // Always a fresh folder and a fresh unpack: a tree where make failed once is poisoned (deps, .make-settings). What a cut connection left is cleared away.
+  const made = await connection.run(
+    sh`find ${BUILD_ROOT} -maxdepth 1 -name 'redis-lab-build.*' -user "$(id -u)" -mmin +360 -exec rm -rf {} + 2>/dev/null; mktemp -d ${`${BUILD_ROOT}/redis-lab-build.XXXXXX`}`,
+    { title: "make a build folder", root: true, ...signal },
+  );
+  const folder = made.stdout.trim();
+  if (made.exitCode !== 0 || !folder.startsWith(`${BUILD_ROOT}/redis-lab-build.`)) throw commandFailed(connection.host, "build", made);
+  try {
+    await connection.upload(source.tarball, `${folder}/source.tar.gz`, { mode: 0o600 });
+    const started = performance.now();
+    let told = 0;
+    const result = await connection.run(buildScript(folder, request), {
+      title: "make",
+      root: true,
+      timeoutMs: BUILD_TIMEOUT_MS,
+      ...signal,
+      onLine: (line) => {
+        const seconds = Math.floor((performance.now() - started) / 1000);
+        if (seconds <= told || line.trim() === "") return;
+        told = seconds;
+        progress(`compiling Redis ${source.version}, ${seconds} s: ${line.trim().slice(0, 60)}`);
+      },
+    });
+    const sum = /^artifact ([0-9a-f]{64})$/m.exec(result.stdout)?.[1];
+    if (result.exitCode !== 0 || sum === undefined) throw buildFailed(connection.host, result, buildHint(result.stdout + result.stderr));
+    const path = artifactPath(cacheFolder, key);
+    await intoCache(path, async (temporary) => {
+      await connection.download(`${folder}/redis.tar.gz`, temporary);
+      if ((await sha256OfFile(temporary)) !== sum)
+        throw artifactDamaged(connection.host, "the compiled programs arrived with another checksum.");
+    });
+    await intoCache(`${path}.sha256`, (temporary) => writeFile(temporary, `${sum}\n`));
+    return { key, path, sha256: sum, bytes: (await stat(path)).size };
+  } finally {
+    await connection.run(sh`rm -rf -- ${folder}`, { title: "remove the build folder", root: true }).catch(() => {});
+  }
+}
+
+/**
+ * `all` of Redis's src/Makefile makes exactly the programs. Debug information is not shipped: crash reports take their names from the dynamic table (-rdynamic).
+ * redis-sentinel and the checkers are redis-server under other names. make ends at its next line when the connection is gone; the folder goes with it.
+ */
+function buildScript(folder: string, request: Parameters<typeof buildArtifact>[1]): string {
+  return sh`set -e; umask 022; LC_ALL=C; export LC_ALL
+trap ${sh`rm -rf -- ${folder}`} EXIT
+cd ${folder}
+echo ${`${request.source.sha256}  source.tar.gz`} | sha256sum -c - >/dev/null
+mkdir tree out; tar -xzf source.tar.gz -C tree --strip-components=1 --no-same-owner
+jobs=$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+make -C tree/src -j"$jobs" ${request.flags} all 2>&1
+for p in ${PROGRAMS}; do
+  if [ ! -f "tree/src/$p" ]; then if [ "$p" = redis-server ]; then echo "make made no $p"; exit 1; fi; continue; fi
+  if [ "$p" != redis-server ] && cmp -s "tree/src/$p" tree/src/redis-server; then ln -s redis-server "out/$p"; else cp "tree/src/$p" "out/$p"; fi
+done
+cd out; strip --strip-debug redis-* 2>/dev/null || :
+{ printf '{"key":"%s","version":"%s","files":{' ${request.key} ${request.source.version}
+  sep=; for p in redis-*; do if [ ! -L "$p" ]; then printf '%s"%s":%s' "$sep" "$p" "$(stat -c %s "$p")"; sep=,; fi; done; printf '}}\n'; } > build.json
+tar -cf - --owner=0 --group=0 . | gzip -1 > ../redis.tar.gz
+echo "artifact $(sha256sum < ../redis.tar.gz | cut -d ' ' -f 1)"
+trap - EXIT`;
+}
+
+/** What usually helps, by what make said. */
+export function buildHint(output: string): string {
+  const packages = (pick: (os: OsFacts) => readonly string[]) =>
+    Object.values(OS_FAMILIES)
+      .map((os) => `${pick(os).join(" ")} (${os.title})`)
+      .join(" or ");
+  if (/systemd\/sd-daemon\.h|libsystemd/.test(output)) return `Install ${packages((os) => os.libsystemdPackages)} on the build host.`;
+  if (/No space left on device/.test(output)) return `Free some space in ${BUILD_ROOT} of the build host.`;
+  if (/(cc|gcc|make): (command )?not found|Command not found|std\w+\.h: No such file|cannot find crt1\.o/i.test(output)) {
+    return `Install ${packages((os) => os.buildPackages)} on the build host.`;
+  }
+  return "Mend what the last lines say and run the same command again; every build starts from a fresh unpack.";
+}
+
+/** For advice on a host whose system is known. */
+export function compilerAdvice(facts: HostFacts): string {
+  const family = osFamilyOf(facts.os);
+  if (family === undefined) return "Install a C compiler and make.";
+  const os = OS_FAMILIES[family];
+  const manager = os.packageManagers.find(({ command }) => facts.commands.has(command)) ?? os.packageManagers[0];
+  return `Install them: ${manager?.command ?? "install"} install ${os.buildPackages.join(" ")}`;
+}

@@ -1,0 +1,84 @@
+import type { HostPaths, PlacedHost, PlacedInstance, Placement } from "../lab/placement.ts";
+import { workingFolders } from "../render/folders.ts";
+import { OS_FAMILIES, type OsFamily } from "../render/os.ts";
+import { renderHost } from "../render/render.ts";
+import type { RenderedFile } from "../render/rendered-file.ts";
+
+/** Where redis-lab keeps what it must remember on a host; root's on a managed host. */
+export function memoryFolder(paths: HostPaths): string {
+  return `${paths.prefix}/.redis-lab`;
+}
+
+export function appliedFile(paths: HostPaths): string {
+  return `${memoryFolder(paths)}/applied.json`;
+}
+
+/** Where the file that somebody else had at a path is kept. */
+export function originalOf(path: string): string {
+  return `${path}.redis-lab-orig`;
+}
+
+/** One folder per build; `bin` is a link to the one in use, so that a switch is one rename and a running server keeps its file. */
+export function buildsFolder(paths: HostPaths): string {
+  return `${paths.prefix}/builds`;
+}
+
+export function buildFolder(paths: HostPaths, key: string): string {
+  return `${buildsFolder(paths)}/${key.slice(0, 16)}`;
+}
+
+/** `PID START BOOT-ID` of the process that we started last as a daemon. */
+export function startRecord(paths: HostPaths, instance: Pick<PlacedInstance, "port">): string {
+  return `${memoryFolder(paths)}/started-${instance.port}`;
+}
+
+/** `PID START REASON` of a process that must be restarted; moot as soon as another process runs. */
+export function restartMark(paths: HostPaths, instance: Pick<PlacedInstance, "port">): string {
+  return `${memoryFolder(paths)}/restart-${instance.port}`;
+}
+
+/** The programs of a build. `redis-sentinel` is a link to redis-server. */
+export const PROGRAMS = ["redis-server", "redis-sentinel", "redis-cli", "redis-benchmark", "redis-check-aof", "redis-check-rdb"] as const;
+
+/** The links of a managed host in /usr/bin: link → target. */
+export function commandLinks(paths: HostPaths): ReadonlyMap<string, string> {
+  return new Map(PROGRAMS.map((program) => [`/usr/bin/${program}`, `${paths.bin}/${program}`]));
+}
+
+/** The folders of a host with their mode, in the order in which they are made. etc is the lab user's: Redis 7 rewrites its file through a rename. */
+export function hostFolders(
+  host: PlacedHost,
+): readonly { readonly path: string; readonly mode: number; readonly owner: RenderedFile["owner"] }[] {
+  const { paths } = host;
+  return [
+    { path: paths.prefix, mode: 0o755, owner: "root" },
+    { path: memoryFolder(paths), mode: 0o700, owner: "root" },
+    { path: buildsFolder(paths), mode: 0o755, owner: "root" },
+    { path: paths.etc, mode: 0o750, owner: "redis" },
+    { path: paths.data, mode: 0o750, owner: "redis" },
+    { path: paths.logs, mode: 0o750, owner: "redis" },
+    { path: paths.run, mode: 0o755, owner: "redis" },
+    ...workingFolders(host).map((path) => ({ path, mode: 0o750, owner: "redis" as const })),
+  ];
+}
+
+/** `user:group` of a file or folder; undefined where everything is the caller's. */
+export function ownerOf(placement: Placement, owner: RenderedFile["owner"]): string | undefined {
+  if (!placement.capabilities.managesHost) return undefined;
+  const user = owner === "root" ? "root" : placement.lab.os.user;
+  return `${user}:${user}`;
+}
+
+/** Paths of all files that could be managed on a host, before its OS family is known: where it does not matter here which family it is. */
+export function possibleFiles(placement: Placement, host: PlacedHost): readonly string[] {
+  const families = Object.keys(OS_FAMILIES) as OsFamily[];
+  const nobody = { password: "x", generation: "x" };
+  return [
+    ...new Set(families.flatMap((os) => applicableFiles(placement, renderHost(placement, host, nobody, os)).map(({ path }) => path))),
+  ];
+}
+
+/** The rendered files that exist on this target: root's files only where the host is managed. */
+export function applicableFiles(placement: Placement, files: readonly RenderedFile[]): readonly RenderedFile[] {
+  return placement.capabilities.managesHost ? files : files.filter(({ owner }) => owner === "redis");
+}

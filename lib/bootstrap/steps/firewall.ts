@@ -1,0 +1,28 @@
+import { sh } from "../../connection/quote.ts";
+import { portsOf } from "../../lab/instances.ts";
+import type { Step } from "../step.ts";
+import type { HostWanted } from "../wanted.ts";
+import { CALLERS_COMPUTER, runOrFail } from "./run-or-fail.ts";
+
+/** The lab's ports in firewalld's default zone, where firewalld runs: clients, bus and sentinels. */
+export const firewall: Step = {
+  name: "firewall",
+  notApplicable: CALLERS_COMPUTER,
+  check(facts, wanted) {
+    if (!facts.firewalld.running || !wanted.placement.lab.os.openFirewall) return [];
+    return labPorts(wanted)
+      .map((port) => `${port}/tcp`)
+      .filter((port) => !facts.firewalld.ports.includes(port))
+      .map((port) => ({ step: "firewall", subject: port, reason: "absent", summary: `open ${port}` }));
+  },
+  async apply(connection, changes) {
+    const ports = changes.map(({ subject }) => `--add-port=${subject}`);
+    const script = sh`firewall-cmd --quiet --permanent ${ports} && firewall-cmd --quiet ${ports}`;
+    await runOrFail(connection, "firewall", script, { title: "open ports" });
+  },
+};
+
+/** TCP ports of a host that others must reach. */
+export function labPorts({ placement, host }: Pick<HostWanted, "placement" | "host">): readonly number[] {
+  return host.instances.flatMap((instance) => portsOf(placement.lab.layout, instance));
+}

@@ -1,0 +1,37 @@
+import { sh } from "../../connection/quote.ts";
+import { applyFiles, fileChanges } from "../managed-file.ts";
+import type { Change } from "../plan.ts";
+import type { Step } from "../step.ts";
+import type { HostWanted } from "../wanted.ts";
+import { CALLERS_COMPUTER, runOrFail } from "./run-or-fail.ts";
+
+/**
+ * Gives a release that is at its end of life package sources that still exist. Its other source files name dead servers, and one that does not answer
+ * fails every install, so they are moved aside.
+ */
+export const packageSources: Step = {
+  name: "package-sources",
+  notApplicable: CALLERS_COMPUTER,
+  check(facts, wanted) {
+    const ours = filesOf(wanted);
+    if (ours.length === 0) return [];
+    return [
+      ...fileChanges(facts, wanted, "package-sources"),
+      ...facts.repositories
+        .filter((path) => !ours.includes(path))
+        .map(
+          (path): Change => ({ step: "package-sources", subject: path, reason: "obsolete", summary: `move ${path} to ${path}.disabled` }),
+        ),
+    ];
+  },
+  async apply(connection, changes, context) {
+    for (const { subject } of changes.filter(({ reason }) => reason === "obsolete")) {
+      await runOrFail(connection, "package-sources", sh`mv -f -- ${subject} ${`${subject}.disabled`}`, { title: "move a source aside" });
+    }
+    await applyFiles(connection, changes, context);
+  },
+};
+
+function filesOf(wanted: HostWanted): readonly string[] {
+  return wanted.files.filter(({ step }) => step === "package-sources").map(({ path }) => path);
+}

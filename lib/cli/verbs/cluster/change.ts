@@ -1,0 +1,68 @@
+import { writeFile } from "node:fs/promises";
+import type { ClusterLook } from "../../../cluster/look.ts";
+import type { ClusterPlan } from "../../../cluster/types.ts";
+import { type ChangeOptions, type ChangeReport, changeCluster, type MoveRequest } from "../../../operations/cluster/change.ts";
+import type { ClusterSession } from "../../../operations/cluster/session.ts";
+import { formatChange } from "../../../report/cluster/change.ts";
+import { printResult, type VerbContext, withProgress } from "../../context.ts";
+import { EXIT } from "../../exit-codes.ts";
+
+/** Options of verbs that make a plan, and of those that move slots. */
+export interface PlanOptions {
+  readonly dryRun?: boolean;
+  readonly plan?: string;
+}
+
+export interface MoveOptions extends PlanOptions {
+  readonly timeout?: number;
+  readonly pipeline?: number;
+  readonly slotsAtOnce?: number;
+  readonly maxLatency?: number;
+  readonly maxKeys?: number;
+  readonly maxBytes?: number;
+  readonly replace?: boolean;
+}
+
+export function moveRequest({ timeout, pipeline, slotsAtOnce, maxLatency, maxKeys, maxBytes, replace }: MoveOptions): MoveRequest {
+  const throttle = {
+    ...(maxLatency !== undefined && { maxLatencyMs: maxLatency }),
+    ...(maxKeys !== undefined && { keysPerSecond: maxKeys }),
+    ...(maxBytes !== undefined && { bytesPerSecond: maxBytes }),
+  };
+  return {
+    ...(timeout !== undefined && { timeoutMs: timeout }),
+    ...(pipeline !== undefined && { pipeline }),
+    ...(slotsAtOnce !== undefined && { slotsAtOnce }),
+    ...(Object.keys(throttle).length > 0 && { throttle }),
+    conflict: replace === true ? "keep-source" : "stop",
+  };
+}
+
+/** Options of an operation, from the context and the plan options of a verb. */
+export function changeOptions(context: VerbContext, options: MoveOptions): Omit<ChangeOptions, "verb" | "emit"> {
+  return { ...context, now: () => new Date(), dryRun: options.dryRun === true || options.plan !== undefined, move: moveRequest(options) };
+}
+
+/** Runs a verb that changes the cluster: plan, dry run or saved plan, progress, report. */
+export async function runChange(
+  context: VerbContext,
+  options: MoveOptions,
+  verb: string,
+  makePlan: (look: ClusterLook, cluster: ClusterSession) => ClusterPlan | Promise<ClusterPlan>,
+): Promise<number> {
+  return showChange(context, options, (emit) => changeCluster({ ...changeOptions(context, options), emit, verb }, makePlan));
+}
+
+/** Runs an operation that reports a change, and shows it. */
+export async function showChange(
+  context: VerbContext,
+  options: PlanOptions,
+  work: (emit: ChangeOptions["emit"]) => Promise<ChangeReport>,
+): Promise<number> {
+  const report = await withProgress(context, ({ emit }) => work(emit));
+  if (options.plan !== undefined) await writeFile(options.plan, `${JSON.stringify(report.plan, null, 2)}\n`, { mode: 0o600 });
+  const saved =
+    options.plan === undefined || context.json ? "" : `\nsaved to ${options.plan}; apply it with: redis-lab apply ${options.plan}`;
+  printResult(context, report, `${formatChange(report)}${saved}`);
+  return EXIT.done;
+}

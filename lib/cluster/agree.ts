@@ -1,0 +1,101 @@
+import type { InstanceAccess } from "../redis/types.ts";
+import type { Look } from "../wait.ts";
+import { observeCluster } from "./observe.ts";
+import { acquaintances, type LiveNode, readTopology, signatureOf } from "./topology.ts";
+import type { ClusterMember } from "./types.ts";
+
+/** One node that does not know another by its present id. */
+export interface Gap {
+  readonly from: LiveNode;
+  readonly to: LiveNode;
+}
+
+/** What a look at some nodes gave, as a wait needs it. */
+export interface Agreement {
+  readonly nodes: readonly LiveNode[];
+  /** Nodes that gave no usable answer, with the reason. */
+  readonly silent: readonly string[];
+  readonly gaps: readonly Gap[];
+  /** Acquaintances that lead nowhere: a node that is known at an address where it was not declared, or to which there is no link. */
+  readonly astray: readonly string[];
+  /** Nodes that another one believes to have failed. */
+  readonly doubted: readonly string[];
+  /** Nodes that have not heard of the present config epoch of another one: a slot that was given to them now could be taken back by an older packet. */
+  readonly outdated: readonly string[];
+}
+
+/** Looks at some instances of the cluster and lists who does not know whom. */
+export async function lookAround(
+  instances: readonly string[],
+  members: readonly ClusterMember[],
+  access: InstanceAccess,
+): Promise<Agreement> {
+  const asked = members.filter(({ id }) => instances.includes(id));
+  const topology = readTopology(await observeCluster(asked, access), asked);
+  const nodes = [...topology.live.values()];
+  const known = nodes.flatMap((from) =>
+    acquaintances(from.view).flatMap((line) => {
+      const to = nodes.find(({ nodeId }) => nodeId === line.id);
+      return to === undefined ? [] : [{ from, to, line }];
+    }),
+  );
+  return {
+    nodes,
+    astray: known.flatMap(({ from, to, line }) => {
+      const { address, port } = to.member;
+      if (line.address !== "" && (line.address !== address || line.port !== port))
+        return [`${from.id} knows ${to.id} as ${line.address}:${line.port}`];
+      return line.linkState === "connected" ? [] : [`${from.id} has no link to ${to.id}`];
+    }),
+    doubted: known
+      .filter(({ line: { flags } }) => flags.has("fail") || flags.has("fail?"))
+      .map(({ from, to }) => `${from.id} believes that ${to.id} has failed`),
+    outdated: known
+      .filter(({ to, line }) => to.self.role === "master" && line.configEpoch < to.self.configEpoch)
+      .map(({ from, to }) => `${from.id} has not heard of the config epoch of ${to.id}`),
+    silent: [...topology.absent].map(([id, { why }]) => `an answer of ${id} (${why})`),
+    gaps: nodes.flatMap((from) =>
+      nodes.filter((to) => !acquaintances(from.view).some(({ id }) => id === to.nodeId)).map((to) => ({ from, to })),
+    ),
+  };
+}
+
+/** Done when every node knows every other, at its declared address, and has a link to it. */
+export function joined({ silent, gaps, astray, nodes }: Agreement): Look<readonly LiveNode[]> {
+  if (silent.length > 0) return { done: false, missing: silent.join("; ") };
+  if (gaps.length > 0) return { done: false, missing: listing(gaps.map(({ from, to }) => `${from.id} does not know ${to.id}`)) };
+  if (astray.length > 0) return { done: false, missing: listing(astray) };
+  return { done: true, value: nodes };
+}
+
+/** Done when every node knows every other, all tell the same of members, roles and slots, every slot is served and every replica is in step. */
+export function formed(agreement: Agreement): Look<readonly LiveNode[]> {
+  const look = joined(agreement);
+  if (!look.done) return look;
+  const { nodes } = agreement;
+  const missing = [
+    ...nodes
+      .filter(({ masterLink, self }) => self.role === "replica" && masterLink !== "up")
+      .map(({ id }) => `${id} is not in step with its master`),
+    ...nodes.filter(({ clusterState }) => clusterState !== "ok").map(({ id }) => `${id} says cluster_state:fail`),
+    ...agreement.doubted,
+    ...agreement.outdated,
+  ];
+  if (new Set(nodes.map(signatureOf)).size > 1) missing.push("one view of members, roles and slots on all nodes");
+  return missing.length > 0 ? { done: false, missing: listing(missing) } : { done: true, value: nodes };
+}
+
+/** Why a cluster whose nodes all know each other does not agree: replicas that can't copy. */
+export function outOfStep({ nodes }: Agreement): { readonly text: string; readonly next: string }[] {
+  return nodes
+    .filter(({ self, masterLink }) => self.role === "replica" && masterLink !== "up")
+    .map(({ id, member }) => ({
+      text: `${id} has its place in the cluster and can't copy from its master; most often masterauth differs from the master's requirepass.`,
+      next: `The reason is in its log: \`redis-lab logs LAB ${member.host}\`.`,
+    }));
+}
+
+/** The first three, and how many more. */
+function listing(texts: readonly string[]): string {
+  return `${texts.slice(0, 3).join("; ")}${texts.length > 3 ? `; and ${texts.length - 3} more` : ""}`;
+}

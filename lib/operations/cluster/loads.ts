@@ -1,0 +1,43 @@
+import { countKeys } from "../../cluster/count-keys.ts";
+import { mastersOf } from "../../cluster/fix.ts";
+import type { ClusterLook } from "../../cluster/look.ts";
+import { countSlots, eachSlot } from "../../cluster/slots.ts";
+import { ownSlots } from "../../cluster/topology.ts";
+import { readServerInfo } from "../../redis/commands.ts";
+import type { InstanceAccess } from "../../redis/types.ts";
+
+/** What a rebalance makes even. */
+export type LoadKind = "slots" | "keys" | "memory" | "ops";
+
+export const LOAD_KINDS: readonly LoadKind[] = ["slots", "keys", "memory", "ops"];
+
+/**
+ * What each slot weighs, by master. Keys are counted; memory is the data set of the master, shared among its slots by their keys; operations are those per second that the master
+ * tells at this moment, shared likewise, or evenly where it has no keys: Redis does not count either by slot.
+ */
+export async function slotLoads(
+  kind: LoadKind,
+  { cluster }: ClusterLook,
+  access: InstanceAccess,
+): Promise<ReadonlyMap<string, ReadonlyMap<number, number>> | undefined> {
+  if (kind === "slots") return undefined;
+  const masters = mastersOf(cluster);
+  const counts = await countKeys(masters, access);
+  return new Map(
+    await Promise.all(
+      masters.map(async (node) => {
+        const keys = counts.get(node.id) ?? new Map<number, number>();
+        if (kind === "keys") return [node.id, keys] as const;
+        const { raw } = await readServerInfo(await access.client(node.id));
+        const whole = Number(raw[kind === "memory" ? "used_memory_dataset" : "instantaneous_ops_per_sec"]) || 0;
+        const all = [...keys.values()].reduce((sum, each) => sum + each, 0);
+        const slots = ownSlots(node);
+        const share = (slot: number) => (all === 0 ? 1 / countSlots(slots) : (keys.get(slot) ?? 0) / all);
+        return [
+          node.id,
+          new Map([...eachSlot(slots)].map((slot) => [slot, whole * share(slot)] as const).filter(([, load]) => load > 0)),
+        ] as const;
+      }),
+    ),
+  );
+}

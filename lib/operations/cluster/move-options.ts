@@ -1,0 +1,15 @@
+import type { ApplyOptions } from "../../cluster/apply.ts";
+import { beginJournal, quarantineIn } from "../../cluster/journal.ts";
+import type { Session } from "../session.ts";
+
+/** How slots of a lab are moved: with a journal on disk, and a quarantine for values of which there turn out to be two. */
+export function moveOptions(
+  { paths }: Pick<Session, "paths">,
+  verb: string,
+  now: () => Date = () => new Date(),
+): NonNullable<ApplyOptions["move"]> {
+  return {
+    quarantine: quarantineIn(paths.quarantineFolder, now()),
+    log: (moves, houses) => beginJournal(paths.journalFolder, { verb, moves, houses, now: now() }),
+  };
+}

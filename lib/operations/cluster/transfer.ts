@@ -1,0 +1,140 @@
+import { lookup } from "node:dns/promises";
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { isIP } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { discover } from "../../cluster/discover.ts";
+import { type BackupReport, backupCluster } from "../../cluster/transfer/backup.ts";
+import { importKeys } from "../../cluster/transfer/import.ts";
+import { importFile } from "../../cluster/transfer/import-file.ts";
+import { type RestoreReport, restoreBackup } from "../../cluster/transfer/restore.ts";
+import { openSource } from "../../cluster/transfer/source.ts";
+import type { ImportOptions, ImportReport } from "../../cluster/transfer/types.ts";
+import { type BackupCheck, verifyBackup } from "../../cluster/transfer/verify.ts";
+import { dialDirectly } from "../../connection/sockets.ts";
+import type { Dial } from "../../redis/types.ts";
+import { ensureLocalBuild } from "../local-build.ts";
+import { badSource } from "./errors.ts";
+import { type ClusterOptions, type ClusterSession, withCluster, withClusterLocked } from "./session.ts";
+
+export interface ImportRequest extends ClusterOptions, Pick<ImportOptions, "mode" | "conflict" | "databases" | "clusterSource"> {
+  /** `HOST:PORT` of a server, or the path of an RDB or AOF file. */
+  readonly from: string;
+  readonly user?: string | undefined;
+  readonly password?: string | undefined;
+  /** A redis-server of this computer for files. @default the lab's own, compiled here */
+  readonly server?: string | undefined;
+}
+
+/** Time for a connection to the source, in milliseconds. */
+const DIAL_TIMEOUT_MS = 10_000;
+
+/** Brings the keys of another server, or of a file, into the cluster. @throws LabError `operations.bad-source`, and those of `importKeys` and `importFile` */
+export async function importInto(options: ImportRequest): Promise<ImportReport> {
+  return withClusterLocked(options, "import", async (cluster) => {
+    const { session, known } = cluster;
+    const { members } = await discover(known, session.access);
+    const { mode, conflict, databases, clusterSource } = options;
+    const common = {
+      emit: session.emit,
+      signal: session.signal,
+      mode,
+      ...(conflict !== undefined && { conflict }),
+      ...(databases !== undefined && { databases }),
+    };
+    const path = await stat(options.from).then(
+      () => options.from,
+      () => undefined,
+    );
+    if (path !== undefined)
+      return withServer(cluster, options.server, (serverBinary) => importFile(path, members, session.access, { ...common, serverBinary }));
+    const source = await openSource({ ...(await endpointOf(options.from)), user: options.user, password: options.password }, dial);
+    try {
+      return await importKeys(source, members, session.access, { ...common, ...(clusterSource !== undefined && { clusterSource }) });
+    } finally {
+      source.close();
+    }
+  });
+}
+
+/** Writes a backup of the running cluster into a new folder. */
+export async function backUp(options: ClusterOptions & { readonly folder: string }): Promise<BackupReport> {
+  return withClusterLocked(options, "backup", async ({ session, known, now }) => {
+    const { members } = await discover(known, session.access);
+    return backupCluster(options.folder, members, session.access, {
+      emit: session.emit,
+      signal: session.signal,
+      cluster: session.lab.name,
+      now,
+    });
+  });
+}
+
+/** Checks a backup, by loading it where `deep` asks for it. */
+export async function checkBackup(
+  options: ClusterOptions & { readonly folder: string; readonly deep: boolean; readonly server?: string | undefined },
+): Promise<BackupCheck> {
+  const { folder, deep, signal, emit } = options;
+  if (!deep) return verifyBackup(folder, { signal });
+  return withCluster(options, (cluster) =>
+    withServer(cluster, options.server, (serverBinary) => verifyBackup(folder, { signal, deep: { serverBinary, emit } })),
+  );
+}
+
+/** Brings the keys of a backup into the cluster, whatever its number of masters. */
+export async function restore(
+  options: ClusterOptions & {
+    readonly folder: string;
+    readonly replace: boolean;
+    readonly sample?: number | "all" | undefined;
+    readonly server?: string | undefined;
+  },
+): Promise<RestoreReport> {
+  return withClusterLocked(options, "restore", async (cluster) => {
+    const { session, known } = cluster;
+    const { members } = await discover(known, session.access);
+    return withServer(cluster, options.server, (serverBinary) =>
+      restoreBackup(options.folder, members, session.access, {
+        emit: session.emit,
+        signal: session.signal,
+        serverBinary,
+        conflict: options.replace ? "replace" : "keep",
+        ...(options.sample !== undefined && { sample: options.sample }),
+      }),
+    );
+  });
+}
+
+/** A redis-server of this computer: the named one, or the one that `up LAB --target local` would run. */
+async function withServer<T>(
+  { session }: ClusterSession,
+  server: string | undefined,
+  work: (serverBinary: string) => Promise<T>,
+): Promise<T> {
+  if (server !== undefined) return work(server);
+  const folder = await mkdtemp(join(tmpdir(), "redis-lab-server-"));
+  try {
+    const { bin } = await ensureLocalBuild(session.lab, folder, session.emit);
+    return await work(join(bin, "redis-server"));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+const dial: Dial = async (address, port) => {
+  const dialled = await dialDirectly(address, port, DIAL_TIMEOUT_MS);
+  if ("failure" in dialled) throw dialled.cause ?? new Error(dialled.failure);
+  return dialled.socket;
+};
+
+/** A name is resolved here. */
+async function endpointOf(from: string): Promise<{ readonly address: string; readonly port: number }> {
+  const at = from.lastIndexOf(":");
+  const [host, port] = [from.slice(0, at), Number(from.slice(at + 1))];
+  if (at < 1 || !Number.isInteger(port) || port < 1 || port > 65_535) throw badSource(from, "it is no file, and no HOST:PORT");
+  if (isIP(host) !== 0) return { address: host, port };
+  const found = await lookup(host).catch((error: NodeJS.ErrnoException) => {
+    throw badSource(from, `${host} can't be resolved (${error.code ?? error.message})`);
+  });
+  return { address: found.address, port };
+}

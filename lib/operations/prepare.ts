@@ -1,0 +1,132 @@
+import { type BuildGroup, planBuilds } from "../bootstrap/build.ts";
+import { cacheFolder } from "../bootstrap/cache.ts";
+import type { HostFacts } from "../bootstrap/facts.ts";
+import { observeHost } from "../bootstrap/observe.ts";
+import type { HostPlan } from "../bootstrap/plan.ts";
+import { planHost } from "../bootstrap/plan-host.ts";
+import { wantedBuild } from "../bootstrap/runner.ts";
+import { type ResolvedSource, resolveSource } from "../bootstrap/source.ts";
+import { type HostWanted, wantedOf } from "../bootstrap/wanted.ts";
+import { forEachHost } from "../connection/limit.ts";
+import { isLabError, messageOf } from "../error.ts";
+import { type PlacedHost, placedInstances } from "../lab/placement.ts";
+import type { Lab } from "../lab/schema.ts";
+import { rememberedSource } from "../project/state.ts";
+import { effectiveDirectives } from "../redis/conf.ts";
+import { settingsFor } from "../render/settings.ts";
+import { HOST_CONCURRENCY, type Session, withVersion } from "./session.ts";
+
+/** One host, looked at and planned. */
+export interface PreparedHost {
+  readonly host: PlacedHost;
+  readonly facts: HostFacts;
+  readonly wanted: HostWanted;
+  readonly plan: HostPlan;
+}
+
+/** A lab whose hosts were looked at: the common ground of `plan` and `up`. */
+export interface Prepared {
+  /** With the version that really runs. */
+  readonly session: Session;
+  readonly source: ResolvedSource;
+  readonly hosts: ReadonlyMap<string, PreparedHost>;
+  readonly builds: readonly BuildGroup[];
+  /** Hosts that can't be reached or looked at, with the reason. */
+  readonly failed: ReadonlyMap<string, Error>;
+}
+
+/** Resolves the source, looks at every host and plans it. Touches nothing but this computer's cache. */
+export async function prepare(before: Session): Promise<Prepared> {
+  const folder = cacheFolder(process.env);
+  const remembered = rememberedSource(before.state, before.lab);
+  const resolve = once(() =>
+    resolveSource(before.lab, {
+      capabilities: before.placement.capabilities,
+      cacheFolder: folder,
+      emit: before.emit,
+      ...(remembered !== undefined && { previous: remembered }),
+      ...signalOf(before),
+    }),
+  );
+  if (remembered?.fallback === true) before.emit({ type: "notice", level: "warning", text: stillReplaced(before.lab, remembered) });
+  const source = remembered ?? (await resolve());
+  const session = withVersion(before, source.version);
+  for (const text of droppedSettings(session)) session.emit({ type: "notice", level: "warning", text });
+  const { facts, failed } = await lookAtHosts(session);
+  for (const each of facts.values()) adoptPasswords(session, each);
+  const builds = await planBuilds([...facts.values()], session.placement, source, folder);
+  // The tarball itself is had only where something is compiled: a run without changes looks at no network.
+  const full = builds.some(({ builder }) => builder !== undefined) ? await resolve() : { ...source, tarball: "" };
+  const hosts = new Map<string, PreparedHost>();
+  for (const host of session.placement.hosts) {
+    const seen = facts.get(host.name);
+    if (seen === undefined) continue;
+    const build = wantedBuild(host.name, builds, source.version);
+    try {
+      const wanted = wantedOf(session.placement, host, seen, session.secrets, build);
+      const plan = planHost(seen, { placement: session.placement, host, secrets: session.secrets, build });
+      hosts.set(host.name, { host, facts: seen, wanted, plan });
+    } catch (error) {
+      if (!isLabError(error)) throw error;
+      failed.set(host.name, error);
+    }
+  }
+  return { session, source: full, hosts, builds, failed };
+}
+
+async function lookAtHosts(
+  session: Session,
+): Promise<{ readonly facts: ReadonlyMap<string, HostFacts>; readonly failed: Map<string, Error> }> {
+  const reached = session.placement.hosts.filter(({ name }) => session.connections.has(name));
+  const looks = await forEachHost(reached, HOST_CONCURRENCY, (host) => {
+    const connection = session.connections.get(host.name);
+    return connection === undefined
+      ? Promise.reject(new Error(`${host.name} is not connected`))
+      : observeHost(connection, session.placement, host);
+  });
+  const facts = new Map<string, HostFacts>();
+  const failed = new Map(session.unreachable);
+  for (const [index, look] of looks.entries()) {
+    const name = reached[index]?.name ?? "";
+    if (look.status === "fulfilled") facts.set(name, look.value);
+    else failed.set(name, look.reason instanceof Error ? look.reason : new Error(messageOf(look.reason)));
+  }
+  return { facts, failed };
+}
+
+/** The passwords in the running configurations open instances that still have an older one than the lab remembers. */
+function adoptPasswords(session: Session, facts: HostFacts): void {
+  const host = session.placement.hosts.find(({ name }) => name === facts.host);
+  for (const { id, configFile, kind } of host?.instances ?? []) {
+    const text = facts.files.get(configFile);
+    const password = kind === "redis" && text !== undefined ? effectiveDirectives(text).get("requirepass")?.at(-1)?.[0] : undefined;
+    if (password !== undefined && password !== "") session.access.addPassword(id, password);
+  }
+}
+
+function signalOf({ signal }: Pick<Session, "signal">): { readonly signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
+}
+
+/** The first run is told by whoever resolves the source; later ones have to hear it too. */
+function stillReplaced(lab: Lab, { version, origin }: { readonly version: string; readonly origin: string }): string {
+  return `Redis ${version} runs, not the declared ${lab.redis.version}: its source is ${origin}, since neither release site nor mirrors answered. To try them again: redis-lab down ${lab.name} --purge, then up.`;
+}
+
+/** Settings that the declared version knows and the one that runs does not. */
+function droppedSettings({ lab, placement }: Session): readonly string[] {
+  return placedInstances(placement).flatMap(({ id, settings }) =>
+    settingsFor(placement.version, settings).unknown.map(
+      (name) => `${id} runs without ${name}: Redis ${placement.version} does not know it, the declared ${lab.redis.version} does.`,
+    ),
+  );
+}
+
+/** The source is had at most once in a run, and not at all where nothing is compiled. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}

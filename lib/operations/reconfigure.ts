@@ -1,0 +1,107 @@
+import { writeConfiguration } from "../bootstrap/configuration.ts";
+import { mergeFile } from "../bootstrap/managed-file.ts";
+import { runningBuild } from "../bootstrap/plan-host.ts";
+import type { PlacedInstance } from "../lab/placement.ts";
+import { RedisReplyError } from "../redis/client.ts";
+import { runtimeChanges } from "../redis/conf-runtime.ts";
+import type { Argument } from "../redis/types.ts";
+import { settingRefused } from "./errors.ts";
+import type { Prepared, PreparedHost } from "./prepare.ts";
+
+/** A running instance whose configuration changes. */
+interface Target {
+  readonly prepared: PreparedHost;
+  readonly instance: PlacedInstance;
+  readonly commands: readonly (readonly Argument[])[];
+  readonly live: readonly string[];
+  /** Something is left that only a restart brings about. */
+  readonly needsRestart: boolean;
+}
+
+/**
+ * Applies to running instances what they can take without a restart, by CONFIG SET and SENTINEL SET, and then writes their files.
+ *
+ * A new password goes round in three: every masterauth, then everything else, then every requirepass; sentinels last. Links that are up stay up, and one that
+ * breaks in the middle finds its master with the old password or the new one a moment later. The file is written after the commands: a run that is cut off before
+ * finds the same difference again, and sets the same again.
+ *
+ * @returns the instances that need a restart for the rest; their files are written when they have stopped
+ * @throws LabError `operations.setting-refused`
+ */
+export async function reconfigure(prepared: Prepared): Promise<readonly string[]> {
+  const targets = await Promise.all(
+    [...prepared.hosts.values()].flatMap((host) => host.plan.reconfigure.flatMap(({ instance }) => readTarget(prepared, host, instance))),
+  );
+  const servers = targets.filter(({ instance }) => instance.kind === "redis");
+  const nameOf = (command: readonly Argument[]) => String(command[2]).toLowerCase();
+  for (const pick of [
+    (name: string) => name === "masterauth",
+    (name: string) => name !== "masterauth" && name !== "requirepass",
+    (name: string) => name === "requirepass",
+  ]) {
+    await Promise.all(
+      servers.map((target) =>
+        send(
+          prepared,
+          target,
+          target.commands.filter((command) => pick(nameOf(command))),
+        ),
+      ),
+    );
+  }
+  const sentinels = targets.filter(({ instance }) => instance.kind === "sentinel");
+  await Promise.all(sentinels.map((target) => send(prepared, target, target.commands)));
+  await Promise.all(targets.filter(({ needsRestart }) => !needsRestart).map((target) => write(prepared, target)));
+  return targets.filter(({ needsRestart }) => needsRestart).map(({ instance }) => instance.id);
+}
+
+/** What differs now, from a fresh look at the file: Redis may have written it since the plan. */
+async function readTarget(prepared: Prepared, host: PreparedHost, id: string): Promise<Target> {
+  const { session } = prepared;
+  const instance = host.host.instances.find((each) => each.id === id);
+  const file = host.wanted.files.find(({ path }) => path === instance?.configFile);
+  const connection = session.connections.get(host.host.name);
+  if (instance === undefined || file === undefined || connection === undefined) throw new Error(`${id} was planned and is not there`);
+  const { version } = session.placement;
+  const live = (await connection.readFile(file.path))?.toString("utf8");
+  const merged = mergeFile(file, live, host.facts.applied, version);
+  const {
+    commands,
+    live: names,
+    restart,
+  } = runtimeChanges(merged.changes, merged.text, version, runningBuild(host.facts, host.wanted, id));
+  return { prepared: host, instance, commands, live: names, needsRestart: restart.length > 0 };
+}
+
+async function send({ session }: Prepared, { instance }: Target, commands: readonly (readonly Argument[])[]): Promise<void> {
+  if (commands.length === 0) return;
+  const client = await session.access.client(instance.id);
+  for (const command of commands) {
+    const name = command.slice(0, command[0] === "SENTINEL" ? 4 : 3).join(" ");
+    try {
+      await client.call(command);
+    } catch (error) {
+      // The reply may repeat the value, which may be a password.
+      if (error instanceof RedisReplyError) throw settingRefused(instance.id, name, error.code);
+      throw error;
+    }
+  }
+}
+
+async function write({ session }: Prepared, { prepared, instance, live }: Target): Promise<void> {
+  const connection = session.connections.get(instance.host);
+  if (connection === undefined) return;
+  await writeConfiguration(connection, prepared.facts, requestOf(prepared), instance, { needsRestart: false });
+  session.emit({
+    type: "step",
+    host: instance.host,
+    step: "files",
+    state: "changed",
+    detail: `${instance.id}: ${live.join(", ")} set at run time`,
+  });
+}
+
+/** What bootstrap's planners want to know of a prepared host. */
+export function requestOf({ host, wanted }: PreparedHost) {
+  return { placement: wanted.placement, host, secrets: wanted.secrets, build: wanted.build };
+}

@@ -1,0 +1,109 @@
+import { join } from "node:path";
+import * as v from "valibot";
+import type { Lab } from "../lab/schema.ts";
+import { assertPassword, generateGeneration, generatePassword, type Secrets } from "../lab/secrets.ts";
+import { readIfPresent, writeAtomically } from "./atomic.ts";
+import { corruptFile, missingPassword } from "./errors.ts";
+import type { Project } from "./project.ts";
+
+const secretsSchema = v.object({
+  password: v.string(),
+  generation: v.string(),
+  /** The password that instances may still have while a rotation is under way, and its predecessor's name. */
+  previous: v.optional(v.string()),
+  /** The password that `generation` names. It differs from `password` after somebody edited the file: then a new generation begins. */
+  applied: v.optional(v.string()),
+});
+type SecretsFile = v.InferOutput<typeof secretsSchema>;
+
+/**
+ * The lab's secrets: from its environment variable or file, else REDIS_LAB_PASSWORD, else .redis-lab/LAB/secrets.json, where the first call generates them (mode
+ * 0600). Editing `password` in that file, or changing the variable, is how a password is rotated: the former one is kept as `previous` until `settleSecrets`.
+ *
+ * @throws LabError `secrets.*`, `project.corrupt-file`
+ */
+export async function loadSecrets(project: Project, lab: Lab, environment: NodeJS.ProcessEnv): Promise<Secrets> {
+  const file = secretsFileOf(project, lab);
+  const stored = await readSecretsFile(file);
+  const given = await givenPassword(project, lab, environment);
+  const password = given?.password ?? stored?.password ?? generatePassword();
+  assertPassword(password, given?.where ?? file);
+  const former = stored?.applied ?? stored?.password;
+  const rotated = former !== undefined && former !== password;
+  const previous = rotated ? former : stored?.previous;
+  // In the schema's order, so that what was read compares equal to what would be written.
+  const next: SecretsFile = {
+    password,
+    generation: stored === undefined || rotated ? generateGeneration() : stored.generation,
+    ...(previous !== undefined && { previous }),
+    applied: password,
+  };
+  if (JSON.stringify(next) !== JSON.stringify(stored)) await writeAtomically(file, `${JSON.stringify(next, null, 2)}\n`);
+  return { password, generation: next.generation, ...(previous !== undefined && { previous }) };
+}
+
+/** Forgets the former password, once every instance has the new one. */
+export async function settleSecrets(project: Project, lab: Lab): Promise<void> {
+  const file = secretsFileOf(project, lab);
+  const stored = await readSecretsFile(file);
+  if (stored?.previous === undefined) return;
+  const { previous: _, ...settled } = stored;
+  await writeAtomically(file, `${JSON.stringify(settled, null, 2)}\n`);
+}
+
+/** Replaces the generated password by a new one, which the next `up` brings to every instance. */
+export async function rotateSecrets(project: Project, lab: Lab): Promise<void> {
+  const file = secretsFileOf(project, lab);
+  const stored = await readSecretsFile(file);
+  if (stored !== undefined) await writeAtomically(file, `${JSON.stringify({ ...stored, password: generatePassword() }, null, 2)}\n`);
+}
+
+export function secretsFileOf(project: Project, lab: Lab): string {
+  return join(project.stateFolder, lab.name, "secrets.json");
+}
+
+async function readSecretsFile(file: string): Promise<SecretsFile | undefined> {
+  const text = await readIfPresent(file);
+  if (text === undefined) return undefined;
+  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), secretsSchema), text);
+  if (parsed.success) return parsed.output;
+  // The parser's own message could repeat a piece of the file.
+  throw corruptFile(
+    file,
+    "it is not JSON with the fields password and generation",
+    'Restore it from a backup, or put the password that the instances have into it: {"password": "…", "generation": "restored"}',
+  );
+}
+
+async function givenPassword(
+  project: Project,
+  lab: Lab,
+  environment: NodeJS.ProcessEnv,
+): Promise<{ readonly password: string; readonly where: string } | undefined> {
+  const source = lab.secrets.password;
+  switch (source.from) {
+    case "environment": {
+      const password = environment[source.name];
+      if (password === undefined || password === "")
+        throw missingPassword(
+          `the environment variable ${source.name} is not set, and the lab says that the password is there`,
+          `Set ${source.name} and run the command again.`,
+        );
+      return { password, where: source.name };
+    }
+    case "file": {
+      const path = join(project.root, source.path);
+      const password = (await readIfPresent(source.path.startsWith("/") ? source.path : path))?.trim();
+      if (password === undefined || password === "")
+        throw missingPassword(
+          `${source.path} is absent or empty, and the lab says that the password is there`,
+          "Write the password into that file (mode 0600) and run the command again.",
+        );
+      return { password, where: source.path };
+    }
+    case "generated": {
+      const password = environment["REDIS_LAB_PASSWORD"];
+      return password === undefined || password === "" ? undefined : { password, where: "REDIS_LAB_PASSWORD" };
+    }
+  }
+}

@@ -1,0 +1,52 @@
+/** What one line of Redis versions (`4.0`, `7.0`) calls its directives. Data only; `wordsOf` answers questions about it. */
+export interface LineWords {
+  readonly line: string;
+  /** Whether the tests run against a real server of this line. */
+  readonly verified: boolean;
+  /** Directives of redis.conf that CONFIG SET takes too. */
+  readonly settable: ReadonlySet<string>;
+  /** Directives of redis.conf that only a restart changes. */
+  readonly fixed: ReadonlySet<string>;
+  /** Directives that may stand several times, each line adding to the others. */
+  readonly repeatable: ReadonlySet<string>;
+  /** Second names → the name under which CONFIG REWRITE writes the directive. */
+  readonly aliases: Readonly<Record<string, string>>;
+  /** Directives of builds with BUILD_TLS=yes; a plain build ends with "Bad directive". */
+  readonly tls: ReadonlySet<string>;
+  /** What a file without any `save` means: up to 5.0 a configuration file switches the built-in save points off, and CONFIG REWRITE drops `save ""`. */
+  readonly withoutSave: "nothing" | "defaults";
+  /** CONFIG REWRITE adds `user default … #SHA256-OF-REQUIREPASS …`, which wins over requirepass at the next start (ACLLoadConfiguredUsers in acl.c). */
+  readonly rewritesDefaultUser: boolean;
+  /** Whether `module.setting` lines are taken. */
+  readonly moduleSettings: boolean;
+  /** Version of the format of its snapshots and of DUMP (RDB_VERSION in rdb.h): a server reads its own and older ones. */
+  readonly rdbVersion: number;
+  /** `supervised systemd` says READY only when it was built with USE_SYSTEMD=yes; before 6.0 Redis wrote to the socket itself (redis#7329). */
+  readonly supervisedNeedsLibsystemd: boolean;
+  /** Arguments of make without which the line does not build with today's compilers. */
+  readonly makeFlags: readonly string[];
+  readonly sentinel: SentinelWords;
+}
+
+/** The words after `sentinel` in sentinel.conf. */
+export interface SentinelWords {
+  /** Without a master's name. */
+  readonly global: ReadonlySet<string>;
+  /** `sentinel WORD MASTER …`. */
+  readonly perMaster: ReadonlySet<string>;
+  /** What Sentinel writes for itself. Of `monitor` the address is state as well, the quorum is not. */
+  readonly state: ReadonlySet<string>;
+  /** Those of `state` that carry no master's name. */
+  readonly globalState: ReadonlySet<string>;
+  /** Per-master words that SENTINEL SET takes; it takes `quorum` too. Scripts are left out: deny-scripts-reconfig forbids them. */
+  readonly settable: ReadonlySet<string>;
+  /** Values that Sentinel drops from its file when it rewrites it. */
+  readonly defaults: Readonly<Record<string, string>>;
+  /** Whether `requirepass` in sentinel.conf works: in 4.0 it locks everybody out, as AUTH is not among Sentinel's commands. */
+  readonly takesPassword: boolean;
+}
+
+/** The words of a text, as a set. */
+export function words(text: string): ReadonlySet<string> {
+  return new Set(text.split(/\s+/).filter((word) => word !== ""));
+}

@@ -1,0 +1,45 @@
+import type { Status, StatusRow } from "../operations/status.ts";
+import type { StatusFinding } from "../operations/status-finding.ts";
+import { colours as pc } from "./colours.ts";
+import { formatTable, type TableOptions } from "./table.ts";
+
+/** The table of a lab, its findings, and a last line that says whether it is healthy. */
+export function formatStatus(status: Status, options: TableOptions): string {
+  const replaced = status.rows.some(({ version }) => version !== "" && version !== status.declaredVersion);
+  return [
+    formatTable<StatusRow>(
+      status.rows,
+      [
+        { title: "HOST", cell: ({ host }) => host },
+        { title: "INSTANCE", cell: ({ address }) => address },
+        { title: "ROLE", cell: ({ role, state }) => (state === "up" ? role : pc.red(`${role} (${state})`)) },
+        ...(status.layout === "cluster"
+          ? [{ title: "SLOTS", cell: ({ slots, slotCount }: StatusRow) => (slotCount === 0 ? "-" : `${slots} (${slotCount})`) }]
+          : []),
+        { title: "MASTER", cell: ({ master }) => (master === "" ? "-" : master) },
+        {
+          title: "VERSION",
+          cell: ({ version }) => (version === "" ? "-" : version === status.declaredVersion ? version : pc.yellow(version)),
+        },
+        { title: "NOTE", cell: ({ note }) => note },
+      ],
+      options,
+    ),
+    "",
+    ...formatFindings(status.findings),
+    ...(replaced ? [pc.yellow(`The lab declares Redis ${status.declaredVersion}; another version runs.`)] : []),
+    status.healthy ? pc.green(`${status.lab} on ${status.target}: healthy`) : pc.red(`${status.lab} on ${status.target}: not healthy`),
+  ].join("\n");
+}
+
+/** One line a finding: severity, instance, text, and what to do. */
+export function formatFindings(findings: readonly StatusFinding[]): readonly string[] {
+  const colour = { refuses: pc.red, problem: pc.red, note: pc.yellow };
+  return findings.map(({ severity, instance, text, next }) =>
+    [
+      // Most texts name their instance themselves.
+      `${colour[severity](severity === "refuses" ? "refused" : severity)}  ${instance === undefined || text.includes(instance) ? "" : `${instance}: `}${text}`,
+      ...(next === undefined ? [] : [`         ${next}`]),
+    ].join("\n"),
+  );
+}

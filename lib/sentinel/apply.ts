@@ -1,0 +1,271 @@
+import { LabError, messageOf } from "../error.ts";
+import type { Emit } from "../events.ts";
+import type { Secrets } from "../lab/secrets.ts";
+import { RedisReplyError } from "../redis/client.ts";
+import { replicaOf } from "../redis/commands.ts";
+import { sentinelMaster, sentinelMonitor, sentinelRemove, sentinelSet } from "../redis/sentinel-commands.ts";
+import type { EngineInstance, InstanceAccess, RedisClient } from "../redis/types.ts";
+import { type Look, waitFor } from "../wait.ts";
+import { reasonsFor } from "./diagnose.ts";
+import { becameData, notFormed, planRefused, replyFailed, unknownInstance } from "./errors.ts";
+import { lowerFence } from "./fence.ts";
+import { type Gap, gapsOf } from "./formation.ts";
+import { judgeMaster, watchedByName } from "./master.ts";
+import { observeSentinel, observeServer } from "./observe.ts";
+import type { PlannedSentinelAction, SentinelAction, SentinelPlan, SentinelWanted } from "./types.ts";
+import { addressOf, allServers } from "./wanted.ts";
+
+export interface ApplyOptions {
+  readonly emit: Emit;
+  readonly secrets: Pick<Secrets, "password">;
+  /** Longest wait for each step that waits, in milliseconds. @default 60000 */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export const STEP = "layout";
+
+/**
+ * Carries a plan out: first the replicas, then what the sentinels watch, then the waits. Instances work side by side, the actions of one instance in their order.
+ * Running it again continues.
+ *
+ * @throws LabError `sentinel.refused`, `sentinel.has-data`, `sentinel.command-failed`, `sentinel.not-formed`, or what the connection says
+ */
+export async function applySentinel(
+  plan: SentinelPlan,
+  wanted: SentinelWanted,
+  access: InstanceAccess,
+  options: ApplyOptions,
+): Promise<void> {
+  const refusing = plan.findings.filter(({ severity }) => severity === "refuses");
+  if (refusing.length > 0) throw planRefused(refusing);
+  const run = (action: SentinelAction) => perform(action, wanted, access, options);
+  const isWatch = (one: PlannedSentinelAction) => one.action.kind === "monitor" || one.action.kind === "set";
+  const settle = plan.actions.findIndex(({ action }) => action.kind === "await-formed");
+  const now = settle < 0 ? plan.actions : plan.actions.slice(0, settle);
+  await sideBySide(
+    now.filter((one) => !isWatch(one)),
+    options.emit,
+    run,
+  );
+  await sideBySide(now.filter(isWatch), options.emit, run);
+  for (const one of plan.actions.slice(now.length)) await sideBySide([one], options.emit, run);
+}
+
+/** The instance at which an action is done; a wait is done at none. */
+function instanceOf(action: SentinelAction): string | undefined {
+  switch (action.kind) {
+    case "replicate":
+    case "lift-fence":
+      return action.instance;
+    case "monitor":
+    case "set":
+      return action.sentinel;
+    case "await-formed":
+      return undefined;
+  }
+}
+
+async function sideBySide(
+  actions: readonly PlannedSentinelAction[],
+  emit: Emit,
+  run: (action: SentinelAction) => Promise<void>,
+): Promise<void> {
+  const groups = new Map<string | undefined, PlannedSentinelAction[]>();
+  for (const one of actions) groups.set(instanceOf(one.action), [...(groups.get(instanceOf(one.action)) ?? []), one]);
+  const results = await Promise.allSettled(
+    [...groups].map(async ([instance, group]) => {
+      const host = instance?.split(":")[0];
+      for (const { action, summary } of group) {
+        emit({ type: "step", host, step: STEP, state: "started", detail: summary });
+        try {
+          await run(action);
+        } catch (error) {
+          emit({ type: "step", host, step: STEP, state: "failed", detail: `${summary}: ${messageOf(error)}` });
+          throw error;
+        }
+        // A wait changes nothing.
+        emit({ type: "step", host, step: STEP, state: action.kind === "await-formed" ? "unchanged" : "changed", detail: summary });
+      }
+    }),
+  );
+  const failed = results.find((result) => result.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+}
+
+async function perform(action: SentinelAction, wanted: SentinelWanted, access: InstanceAccess, options: ApplyOptions): Promise<void> {
+  switch (action.kind) {
+    case "replicate":
+      return replicate(find(wanted, action.instance), find(wanted, action.master), access, options);
+    case "monitor":
+      return monitor(action, find(wanted, action.master), await access.client(action.sentinel), options);
+    case "set":
+      return told(action.sentinel, `SENTINEL SET ${action.name} ${action.option} ${action.value}`, async () =>
+        sentinelSet(await access.client(action.sentinel), action.name, action.option, action.value),
+      );
+    case "await-formed":
+      return awaitFormed(action.name, wanted, access, options);
+    case "lift-fence":
+      return lowerFence(await access.client(action.instance), action.minReplicas);
+  }
+}
+
+function find(wanted: SentinelWanted, id: string): EngineInstance {
+  const found = [...allServers(wanted), ...wanted.sentinels].find((instance) => instance.id === id);
+  if (found === undefined) throw unknownInstance(id);
+  return found;
+}
+
+/** Runs a command whose error reply is a fault. `command` is what is told of it, without secrets. */
+async function told(instance: string, command: string, run: () => Promise<unknown>): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    if (error instanceof RedisReplyError) throw replyFailed(instance, command, error.message);
+    throw error;
+  }
+}
+
+/** Makes a server a replica for good (CONFIG REWRITE), and waits for its link, so that the master can name it to the sentinels at their first question. */
+async function replicate(server: EngineInstance, master: EngineInstance, access: InstanceAccess, options: ApplyOptions): Promise<void> {
+  const client = await access.client(server.id);
+  const wait = { timeoutMs: options.timeoutMs ?? 60_000, ...(options.signal && { signal: options.signal }) };
+  const said = await waitFor(
+    async (): Promise<Look<Awaited<ReturnType<typeof observeServer>>>> => {
+      const seen = await observeServer(server, client);
+      return seen.loading ? { done: false, missing: `${server.id} still loads its data` } : { done: true, value: seen };
+    },
+    { ...wait, what: `${server.id} to be ready` },
+  );
+  if (said.role === "master" && said.keys > 0) throw becameData(server.id, said.keys);
+  await told(server.id, `the order to replicate ${master.id}`, () => replicaOf(client, master));
+  await persist(client, server.id, options.emit);
+  await waitFor(
+    async () => {
+      const seen = await observeServer(server, client);
+      if (seen.masterLink === "up" && !seen.loading) return { done: true, value: undefined };
+      const reasons = await reasonsFor([{ code: "replica-link-down", instance: server.id, text: "", towards: master }], access);
+      return { done: false, missing: [`${server.id} has no link to ${master.id}`, ...(seen.syncing ? [] : reasons)].join("; ") };
+    },
+    { ...wait, what: `${server.id} to replicate ${master.id}`, intervalMs: 200 },
+  );
+}
+
+/** Writes the role into the file. A failure is told and not thrown: the role itself is set, and a second run would not find it missing. */
+export async function persist(client: RedisClient, instance: string, emit: Emit): Promise<void> {
+  try {
+    await client.call(["CONFIG", "REWRITE"]);
+  } catch (error) {
+    if (!(error instanceof RedisReplyError)) throw error;
+    emit({
+      type: "notice",
+      level: "warning",
+      text: `${instance} could not write its new role to its configuration (${error.message}); it comes back in the old one after a restart.`,
+    });
+  }
+}
+
+/** The password goes along in the same packet: a sentinel that connects without it keeps its unauthenticated link for fifteen seconds (sentinel.c of 4.0.14). */
+async function monitor(
+  action: Extract<SentinelAction, { kind: "monitor" }>,
+  master: EngineInstance,
+  client: RedisClient,
+  options: ApplyOptions,
+): Promise<void> {
+  const { name, sentinel, quorum } = action;
+  const watched = await sentinelMaster(client, name);
+  const here = watched !== undefined && addressOf(watched) === addressOf(master);
+  if (watched !== undefined && !here) await told(sentinel, `SENTINEL REMOVE ${name}`, () => sentinelRemove(client, name));
+  // Both are sent before the first answer, so the sentinel reads them in one turn.
+  const results = await Promise.allSettled([
+    ...(here ? [] : [told(sentinel, `SENTINEL MONITOR ${name}`, () => sentinelMonitor(client, name, master, quorum))]),
+    setAuthPass(client, sentinel, name, options.secrets),
+  ]);
+  const failed = results.find((result) => result.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+}
+
+/** Tells a sentinel the password of a master; an empty one means that there is none. Links that stand keep theirs. */
+export async function setAuthPass(client: RedisClient, sentinel: string, name: string, secrets: Pick<Secrets, "password">): Promise<void> {
+  try {
+    await sentinelSet(client, name, "auth-pass", secrets.password);
+  } catch (error) {
+    // The reply may repeat the value.
+    if (error instanceof RedisReplyError) throw replyFailed(sentinel, `SENTINEL SET ${name} auth-pass`, `an error (${error.code})`);
+    throw error;
+  }
+}
+
+/** Waits until nothing is missing for a name. Says all the while what is, and after some seconds why, as far as probes tell. */
+export async function awaitFormed(name: string, wanted: SentinelWanted, access: InstanceAccess, options: ApplyOptions): Promise<void> {
+  const watched = watchedByName(wanted, name);
+  const timeoutMs = options.timeoutMs ?? 60_000;
+  const started = performance.now();
+  let nextDiagnosis = started + 4_000;
+  let gaps: readonly Gap[] = [];
+  let reasons: readonly string[] = [];
+  let said = "";
+  const retold = new Set<string>();
+  try {
+    await waitFor(
+      async () => {
+        const observation = await observeSentinel(wanted, access);
+        const verdict = judgeMaster(observation, watched);
+        if (!("instance" in verdict))
+          throw planRefused([
+            { code: "foreign-master", severity: "refuses", instance: undefined, text: `Nobody agrees who is the master of ${name}.` },
+          ]);
+        gaps = gapsOf(observation, wanted, watched, verdict);
+        if (gaps.length === 0) return { done: true, value: undefined };
+        if (performance.now() >= nextDiagnosis) {
+          nextDiagnosis = performance.now() + 5_000;
+          reasons = await reasonsFor(gaps, access);
+          await retellPassword(gaps, name, access, options, retold);
+        }
+        return { done: false, missing: gaps.map(({ text }) => text).join(" ") };
+      },
+      {
+        what: `all of ${name}`,
+        timeoutMs,
+        intervalMs: 250,
+        ...(options.signal && { signal: options.signal }),
+        onPending: () => {
+          const detail = progressText(name, gaps, reasons);
+          if (detail !== said) options.emit({ type: "progress", host: undefined, step: STEP, detail });
+          said = detail;
+        },
+      },
+    );
+  } catch (error) {
+    if (!(error instanceof LabError) || error.code !== "wait.timeout") throw error;
+    throw notFormed(
+      name,
+      Math.round(timeoutMs / 1000),
+      gaps.map(({ text }) => text.replace(/\.$/, "")),
+      await reasonsFor(gaps, access),
+    );
+  }
+}
+
+/** A sentinel that can't talk to a server may never have been told the password: an interruption between watching and telling. Told once. */
+async function retellPassword(
+  gaps: readonly Gap[],
+  name: string,
+  access: InstanceAccess,
+  options: ApplyOptions,
+  retold: Set<string>,
+): Promise<void> {
+  const blind = new Set(gaps.filter(({ code, towards }) => code === "no-master" && towards !== undefined).map(({ instance }) => instance));
+  for (const instance of blind) {
+    if (retold.has(instance)) continue;
+    retold.add(instance);
+    await setAuthPass(await access.client(instance), instance, name, options.secrets).catch(() => undefined);
+  }
+}
+
+/** What the wait is for, in a line: the first gap and its most probable reason. The error at the end tells all. */
+function progressText(name: string, gaps: readonly Gap[], reasons: readonly string[]): string {
+  const [first, ...rest] = gaps;
+  const more = rest.length === 0 ? "" : ` (and ${rest.length} more)`;
+  return `${name}: ${first?.text ?? ""}${more}${reasons[0] === undefined ? "" : ` Probably: ${reasons[0]}.`}`;
+}

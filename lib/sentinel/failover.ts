@@ -1,0 +1,265 @@
+import { LabError, messageOf } from "../error.ts";
+import { RedisReplyError } from "../redis/client.ts";
+import { killClients, replicaOf } from "../redis/commands.ts";
+import { sentinelAddressOf, sentinelFailover } from "../redis/sentinel-commands.ts";
+import type { EngineInstance, InstanceAccess } from "../redis/types.ts";
+import { type Look, type WaitOptions, waitFor } from "../wait.ts";
+import { type ApplyOptions, applySentinel, awaitFormed, persist, STEP } from "./apply.ts";
+import { failoverFailed, fenceIneffective, notReadyForFailover } from "./errors.ts";
+import { canFence, lowerFence, raiseFence } from "./fence.ts";
+import { judgeMaster, reachableServer, sightsOf, watchedByName } from "./master.ts";
+import { observeSentinel, observeServer } from "./observe.ts";
+import { planSentinel } from "./plan.ts";
+import { readinessOf } from "./readiness.ts";
+import type { SentinelLayoutObservation, SentinelWanted, WatchedMaster } from "./types.ts";
+import { addressOf, serverAt, serversOf } from "./wanted.ts";
+
+/** How long replicas may take to read what the fenced master still has for them, and a begun failover to show itself, in milliseconds. */
+const CATCH_UP_MS = 10_000;
+
+/**
+ * Hands the role of master over without losing an acknowledged write: the old master is fenced (it refuses writes), its replicas read all that it acknowledged, then a
+ * sentinel fails over, the old master becomes a replica of the new one, and the fence is taken back. Writes are refused for about two seconds, most of them
+ * the sentinel's own pace. A plain SENTINEL FAILOVER loses what the old master acknowledges until the sentinels turn it into a replica: eight seconds and more.
+ *
+ * Nothing is changed before quorum, agreement and a replica that may take over are seen. An error or an abort puts the setting back; a killed process leaves a
+ * fence that the next plan takes back. A fence found at the start is taken back first. See `fence.ts` for what Redis before 7.0 does not fence.
+ *
+ * @returns the new master's instance id, once every sentinel sees the new layout
+ * @throws LabError `sentinel.unknown-name`, `sentinel.not-ready`, `sentinel.no-fence`, `sentinel.failover-failed`, `sentinel.not-formed`
+ */
+export async function failOverFenced(name: string, wanted: SentinelWanted, access: InstanceAccess, options: ApplyOptions): Promise<string> {
+  const watched = watchedByName(wanted, name);
+  const progress = (detail: string) => options.emit({ type: "progress", host: undefined, step: STEP, detail });
+  await finishEarlier(watched, wanted, access, options);
+  const old = await awaitReady(watched, wanted, access, options, progress);
+  const handover = new Handover(watched, wanted, access, options, old);
+  let next: EngineInstance;
+  try {
+    await handover.fence();
+    progress(`${name}: ${old.id} refuses writes until the role is handed over.`);
+    await handover.catchUp();
+    next = await handover.switchOver();
+  } catch (error) {
+    throw await handover.abandon(error);
+  }
+  await handover.finish(next);
+  options.emit({
+    type: "step",
+    host: next.host,
+    step: STEP,
+    state: "changed",
+    detail: `${next.id} is the master of ${name} in place of ${old.id}`,
+  });
+  await awaitFormed(name, wanted, access, options);
+  return next.id;
+}
+
+/** Takes back what an interrupted call left. */
+async function finishEarlier(watched: WatchedMaster, wanted: SentinelWanted, access: InstanceAccess, options: ApplyOptions): Promise<void> {
+  const only: SentinelWanted = { ...wanted, masters: [watched] };
+  const observation = await observeSentinel(only, access);
+  const fenced = serversOf(watched).some(({ id }) => reachableServer(observation, id)?.fencedFrom !== undefined);
+  if (fenced) await applySentinel(planSentinel(observation, only), only, access, options);
+}
+
+async function awaitReady(
+  watched: WatchedMaster,
+  wanted: SentinelWanted,
+  access: InstanceAccess,
+  options: ApplyOptions,
+  progress: (detail: string) => void,
+): Promise<EngineInstance> {
+  const timeoutMs = options.timeoutMs ?? 60_000;
+  let missing = "";
+  try {
+    return await waitFor(
+      async (): Promise<Look<EngineInstance>> => {
+        const observation = await observeSentinel(wanted, access);
+        const ready = readinessOf(observation, wanted, watched);
+        missing = ready.missing.join("; ");
+        return ready.master !== undefined && missing === "" ? { done: true, value: ready.master } : { done: false, missing };
+      },
+      {
+        what: `${watched.name} to be ready`,
+        timeoutMs,
+        intervalMs: 250,
+        ...(options.signal && { signal: options.signal }),
+        onPending: (text) => progress(`${watched.name} is not ready for a failover yet: ${text}`),
+      },
+    );
+  } catch (error) {
+    if (error instanceof LabError && error.code === "wait.timeout")
+      throw notReadyForFailover(watched.name, Math.round(timeoutMs / 1000), missing);
+    throw error;
+  }
+}
+
+/** One hand-over, from the fence to its removal. */
+class Handover {
+  private readonly watched: WatchedMaster;
+  private readonly wanted: SentinelWanted;
+  private readonly access: InstanceAccess;
+  private readonly options: ApplyOptions;
+  private readonly old: EngineInstance;
+  private minReplicasBefore: number | undefined;
+  private demoted = false;
+  private ordered = false;
+
+  constructor(watched: WatchedMaster, wanted: SentinelWanted, access: InstanceAccess, options: ApplyOptions, old: EngineInstance) {
+    this.watched = watched;
+    this.wanted = wanted;
+    this.access = access;
+    this.options = options;
+    this.old = old;
+  }
+
+  async fence(): Promise<void> {
+    const client = await this.access.client(this.old.id);
+    const { version, minReplicas } = await observeServer(this.old, client);
+    if (!(await canFence(client, version))) throw fenceIneffective(this.old.id);
+    this.options.signal?.throwIfAborted();
+    // Remembered before it is set: an answer that is lost on the way may still have fenced.
+    this.minReplicasBefore = minReplicas;
+    await raiseFence(client, minReplicas);
+  }
+
+  /** Every replica that a sentinel may choose must hold all that was acknowledged: a sentinel chooses by offsets that are up to ten seconds old. */
+  async catchUp(): Promise<void> {
+    const { offset } = await observeServer(this.old, await this.access.client(this.old.id));
+    await waitFor(
+      async () => {
+        const observation = await observeSentinel({ ...this.wanted, masters: [this.watched] }, this.access);
+        const behind = serversOf(this.watched).filter(({ id }) => {
+          const said = reachableServer(observation, id);
+          return id !== this.old.id && said !== undefined && said.offset < offset;
+        });
+        const lost = readinessOf(observation, this.wanted, this.watched).missing;
+        if (behind.length === 0 && lost.length === 0) return { done: true, value: undefined };
+        return { done: false, missing: [...behind.map(({ id }) => `${id} has not read all writes`), ...lost].join("; ") };
+      },
+      { what: "the replicas to read all writes", timeoutMs: CATCH_UP_MS, intervalMs: 50, ...this.signal() },
+    );
+  }
+
+  /** Orders the failover and waits until every sentinel that can be reached names the new master. Refusals that pass (no good replica yet, another one in progress) are tried again. */
+  async switchOver(): Promise<EngineInstance> {
+    let refusal = "";
+    let nextOrder = 0;
+    return waitFor(
+      async (): Promise<Look<EngineInstance>> => {
+        const observation = await observeSentinel({ ...this.wanted, masters: [this.watched] }, this.access);
+        const promoted = await this.promoted(observation);
+        if (promoted !== undefined) {
+          await this.demote(promoted);
+          const late = sightsOf(observation, this.watched.name).filter(({ view }) => addressOf(view) !== addressOf(promoted));
+          if (late.length === 0) return { done: true, value: promoted };
+          return { done: false, missing: late.map(({ sentinel }) => `${sentinel} has not switched to ${promoted.id}`).join("; ") };
+        }
+        if (!isUnderWay(observation, this.watched) && performance.now() >= nextOrder) {
+          refusal = await this.order(observation);
+          nextOrder = performance.now() + 500;
+        }
+        return { done: false, missing: refusal || "a replica has not been promoted yet" };
+      },
+      { what: `the failover of ${this.watched.name}`, timeoutMs: this.options.timeoutMs ?? 60_000, intervalMs: 50, ...this.signal() },
+    );
+  }
+
+  /** @returns the refusal, or an empty string */
+  private async order(observation: SentinelLayoutObservation): Promise<string> {
+    const sentinel = sightsOf(observation, this.watched.name)[0]?.sentinel;
+    if (sentinel === undefined) return "no sentinel can be reached";
+    try {
+      const client = await this.access.client(sentinel);
+      this.ordered = true;
+      await sentinelFailover(client, this.watched.name);
+      return "";
+    } catch (error) {
+      if (error instanceof RedisReplyError) return `${sentinel} answers ${error.message}`;
+      throw error;
+    }
+  }
+
+  /** The replica that a sentinel has promoted: it is a master, and a sentinel gives its address to clients. */
+  private async promoted(observation: SentinelLayoutObservation): Promise<EngineInstance | undefined> {
+    const masters = serversOf(this.watched).filter(({ id }) => id !== this.old.id && reachableServer(observation, id)?.role === "master");
+    if (masters.length === 0) return undefined;
+    const given = await Promise.all(
+      sightsOf(observation, this.watched.name).map(({ sentinel }) =>
+        this.access.client(sentinel).then(
+          (client) => sentinelAddressOf(client, this.watched.name),
+          () => undefined,
+        ),
+      ),
+    );
+    return given.map((at) => serverAt(masters, at?.address, at?.port)).find((server) => server !== undefined);
+  }
+
+  /** What a sentinel would do to the old master ten seconds later (sentinelRefreshInstanceInfo in sentinel.c of 4.0.14). From here on it takes no writes, fence or not. */
+  private async demote(master: EngineInstance): Promise<void> {
+    if (this.demoted) return;
+    const client = await this.access.client(this.old.id);
+    await replicaOf(client, master);
+    this.demoted = true;
+    await this.lift();
+    await persist(client, this.old.id, this.options.emit);
+    await killClients(client);
+  }
+
+  private async lift(): Promise<void> {
+    if (this.minReplicasBefore === undefined) return;
+    await lowerFence(await this.access.client(this.old.id), this.minReplicasBefore);
+    this.minReplicasBefore = undefined;
+  }
+
+  async finish(master: EngineInstance): Promise<void> {
+    try {
+      await this.demote(master);
+      await this.lift();
+    } catch (error) {
+      throw failoverFailed(this.watched.name, `${this.old.id} could not be made a replica: ${messageOf(error)}`, "left", error);
+    }
+  }
+
+  /**
+   * After an error: waits until a failover that may still be under way has come to its end, then takes the fence back, on the old master where it stayed the master and else
+   * after making it a replica. Never takes the fence back under a running failover, that would lose what is written meanwhile.
+   */
+  async abandon(cause: unknown): Promise<unknown> {
+    if (this.minReplicasBefore === undefined) return cause;
+    const what = messageOf(cause).split("\n")[0]?.replace(/\.$/, "") ?? "";
+    try {
+      const promoted = this.ordered ? await this.outcome() : undefined;
+      if (promoted !== undefined) await this.demote(promoted);
+      await this.lift();
+      return failoverFailed(this.watched.name, what, "lifted", cause);
+    } catch {
+      return failoverFailed(this.watched.name, what, "left", cause);
+    }
+  }
+
+  private outcome(): Promise<EngineInstance | undefined> {
+    return waitFor(
+      async (): Promise<Look<EngineInstance | undefined>> => {
+        const observation = await observeSentinel({ ...this.wanted, masters: [this.watched] }, this.access);
+        const promoted = await this.promoted(observation);
+        if (promoted !== undefined) return { done: true, value: promoted };
+        const verdict = judgeMaster(observation, this.watched);
+        if (!isUnderWay(observation, this.watched) && "instance" in verdict && verdict.instance.id === this.old.id) {
+          return { done: true, value: undefined };
+        }
+        return { done: false, missing: "the end of the failover" };
+      },
+      { what: "the failover to end", timeoutMs: CATCH_UP_MS, intervalMs: 100 },
+    );
+  }
+
+  private signal(): Pick<WaitOptions, "signal"> {
+    return this.options.signal === undefined ? {} : { signal: this.options.signal };
+  }
+}
+
+function isUnderWay(observation: SentinelLayoutObservation, watched: WatchedMaster): boolean {
+  return sightsOf(observation, watched.name).some(({ view }) => view.flags.has("failover_in_progress"));
+}

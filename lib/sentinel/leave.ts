@@ -1,0 +1,275 @@
+import { isLabError } from "../error.ts";
+import { RedisReplyError } from "../redis/client.ts";
+import { readServerInfo } from "../redis/commands.ts";
+import { sentinelReset } from "../redis/sentinel-commands.ts";
+import type { EngineInstance, InstanceAccess } from "../redis/types.ts";
+import { type Look, type WaitOptions, waitFor } from "../wait.ts";
+import type { ApplyOptions } from "./apply.ts";
+import { notForgotten, replyFailed, stays } from "./errors.ts";
+import { failOverFenced } from "./failover.ts";
+import { gapsOf } from "./formation.ts";
+import { isFailingOver, judgeMaster, reachableServer, sightsOf } from "./master.ts";
+import { observeSentinel } from "./observe.ts";
+import type { SentinelLayoutObservation, SentinelView, SentinelWanted, WatchedMaster } from "./types.ts";
+import { addressOf, allServers, serverAt, serversOf } from "./wanted.ts";
+
+/** Who is looked at when instances leave a sentinel layout. */
+export interface LeavingParty {
+  /** What the lab declares. */
+  readonly declared: SentinelWanted;
+  /** The same with the instances that belonged to the lab before, those that leave now among them; a name that the lab dropped is watched here still. */
+  readonly all: SentinelWanted;
+  /** Ids of the instances that leave now. */
+  readonly leaving: ReadonlySet<string>;
+}
+
+/** One step of a leave. Every one can be done again. */
+export type LeaveAction =
+  | { readonly kind: "fail-over"; readonly name: string }
+  /** Done by the caller, who has the processes. */
+  | { readonly kind: "stop"; readonly instances: readonly string[] }
+  /** SENTINEL RESET: the sentinel forgets all replicas and sentinels of the name and finds those that live. */
+  | { readonly kind: "reset"; readonly sentinel: string; readonly name: string };
+
+export interface LeavePlan {
+  /** In their order; whoever carries the first out looks again before the next. */
+  readonly actions: readonly { readonly action: LeaveAction; readonly summary: string }[];
+  /** What forbids it; then there are no actions. */
+  readonly refusals: readonly LeaveRefusal[];
+  /** Declared sentinels that can't be told: they go on counting who left. */
+  readonly untold: readonly string[];
+}
+
+export interface LeaveRefusal {
+  readonly text: string;
+  readonly next: string;
+}
+
+/**
+ * How instances leave a sentinel layout without a ghost and without a loss: a master hands its role over first, then they stop, then the sentinels that stay forget
+ * them, one after the other. Pure; no actions when all has been done.
+ */
+export function planLeave(observation: SentinelLayoutObservation, party: LeavingParty): LeavePlan {
+  const isUp = (id: string) => observation.sentinels.get(id)?.reachable === true || observation.servers.get(id)?.reachable === true;
+  const untold = party.declared.sentinels.filter(({ id }) => !isUp(id)).map(({ id }) => id);
+  const refusals = [...party.all.masters.flatMap((watched) => roleRefusals(observation, party, watched)), ...voteRefusals(party, isUp)];
+  if (refusals.length > 0) return { actions: [], refusals, untold };
+  // A sentinel shall not act on the end of the servers.
+  const running = [...party.all.sentinels, ...allServers(party.all)].map(({ id }) => id).filter((id) => party.leaving.has(id) && isUp(id));
+  return {
+    refusals,
+    untold,
+    actions: [
+      ...party.all.masters
+        .filter((watched) => successorsOf(party, watched).length > 0 && party.leaving.has(presentMaster(observation, watched)?.id ?? ""))
+        .map(({ name }) => ({ action: { kind: "fail-over" as const, name }, summary: `hand over the role of master of ${name}` })),
+      ...(running.length === 0
+        ? []
+        : [{ action: { kind: "stop" as const, instances: running }, summary: `stop ${running.join(" and ")}` }]),
+      ...party.declared.sentinels.flatMap(({ id }) =>
+        namesCounting(observation, party, id).map((name) => ({
+          action: { kind: "reset" as const, sentinel: id, name },
+          summary: `make ${id} forget who left ${name}`,
+        })),
+      ),
+    ],
+  };
+}
+
+/** The master by somebody's word, and not by the declaration alone. */
+function presentMaster(observation: SentinelLayoutObservation, watched: WatchedMaster): EngineInstance | undefined {
+  const verdict = judgeMaster(observation, watched);
+  return "instance" in verdict && verdict.kind !== "declared" ? verdict.instance : undefined;
+}
+
+/** Declared servers of a name that stay. */
+function successorsOf({ declared, leaving }: LeavingParty, { name }: WatchedMaster): readonly EngineInstance[] {
+  return declared.masters
+    .filter((watched) => watched.name === name)
+    .flatMap(serversOf)
+    .filter(({ id }) => !leaving.has(id));
+}
+
+function roleRefusals(observation: SentinelLayoutObservation, party: LeavingParty, watched: WatchedMaster): LeaveRefusal[] {
+  const leavers = serversOf(watched).filter(({ id }) => party.leaving.has(id));
+  if (leavers.length === 0) return [];
+  const verdict = judgeMaster(observation, watched);
+  if (!("instance" in verdict)) {
+    const who =
+      verdict.kind === "foreign"
+        ? `${verdict.by} takes ${verdict.address} for it`
+        : `${verdict.instances.map(({ id }) => id).join(" and ")} both claim it`;
+    return [
+      {
+        text: `Nobody can tell who is the master of ${watched.name}: ${who}; the host stays.`,
+        next: "Mend what `redis-lab status` names, then run the same command again.",
+      },
+    ];
+  }
+  const master = presentMaster(observation, watched);
+  return leavers.flatMap(({ id }): LeaveRefusal[] => {
+    const said = reachableServer(observation, id);
+    if (id === master?.id && said === undefined) {
+      return [
+        {
+          text: `${id} does not answer, and is still the master of ${watched.name}; the host stays.`,
+          next: "Wait until the sentinels have failed over (`redis-lab status`), then run the same command again.",
+        },
+      ];
+    }
+    const handsOver = id === master?.id && successorsOf(party, watched).length > 0;
+    if (handsOver || said?.role !== "master" || said.keys === 0) return [];
+    return [
+      {
+        text: `${id} is a master with ${said.keys} ${said.keys === 1 ? "key" : "keys"}, and no instance that stays can take its role; the host stays.`,
+        next: `Declare a replica of ${watched.name} that stays, or save what is needed and empty it (FLUSHALL on ${id}), then run the same command again.`,
+      },
+    ];
+  });
+}
+
+/** A sentinel that leaves takes a vote away; those that stay must be able to agree, and to elect one of them that leads a failover. */
+function voteRefusals({ declared, all, leaving }: LeavingParty, isUp: (id: string) => boolean): LeaveRefusal[] {
+  const voters = all.sentinels.filter(({ id }) => leaving.has(id) && isUp(id)).map(({ id }) => id);
+  if (voters.length === 0) return [];
+  const up = declared.sentinels.filter(({ id }) => isUp(id)).length;
+  const majority = Math.floor(declared.sentinels.length / 2) + 1;
+  return declared.masters
+    .filter(({ quorum }) => up < Math.max(quorum, majority))
+    .map(({ name, quorum }) => ({
+      text: `Without ${voters.join(" and ")} ${up} of ${declared.sentinels.length} sentinels that watch ${name} would answer, and ${Math.max(quorum, majority)} are needed (quorum ${quorum}, majority ${majority}); the host stays.`,
+      next: "Bring the other sentinels up, or declare another one first, then run the same command again.",
+    }));
+}
+
+/** Declared names for which a sentinel still counts somebody who leaves. */
+function namesCounting(
+  observation: SentinelLayoutObservation,
+  { declared, all, leaving }: LeavingParty,
+  sentinel: string,
+): readonly string[] {
+  const gone = [...allServers(all), ...all.sentinels].filter(({ id }) => leaving.has(id));
+  const isCounted = ({ replicas, otherSentinels }: SentinelView) =>
+    [...replicas, ...otherSentinels].some(({ address, port }) => serverAt(gone, address, port) !== undefined);
+  return declared.masters
+    .map(({ name }) => name)
+    .filter((name) => sightsOf(observation, name).some((sight) => sight.sentinel === sentinel && isCounted(sight.view)));
+}
+
+export interface LeaveOptions extends ApplyOptions {
+  /** Stops instances and keeps them from coming back. */
+  readonly stop: (instances: readonly string[]) => Promise<void>;
+}
+
+/** What was done, in sentences, and who could not be told. */
+export interface LeaveOutcome {
+  readonly done: readonly string[];
+  readonly untold: readonly string[];
+}
+
+/** A master keeps a replica whose host was cut off in its list until repl-timeout, 60 s by default. Milliseconds. */
+const LINGER_MS = 120_000;
+
+/**
+ * Makes instances leave: looks, does the first thing that is to be done, and looks again, until nobody counts them any more. Running it again continues.
+ *
+ * @throws LabError `sentinel.stays` before anything is touched, `sentinel.not-forgotten`, and those of a planned failover
+ */
+export async function leaveSentinel(party: LeavingParty, access: InstanceAccess, options: LeaveOptions): Promise<LeaveOutcome> {
+  const done: string[] = [];
+  const rounds = 4 + 2 * party.declared.sentinels.length * party.declared.masters.length;
+  for (let round = 0; round < rounds; round += 1) {
+    options.signal?.throwIfAborted();
+    const plan = planLeave(await observeSentinel(party.all, access), party);
+    if (plan.refusals.length > 0) throw stays(plan.refusals);
+    const [first] = plan.actions;
+    if (first === undefined) return { done, untold: plan.untold };
+    const step = { type: "step", host: undefined, step: STEP, detail: first.summary } as const;
+    options.emit({ ...step, state: "started" });
+    try {
+      await perform(first.action, party, access, options);
+    } catch (error) {
+      options.emit({ ...step, state: "failed" });
+      throw error;
+    }
+    options.emit({ ...step, state: "changed" });
+    done.push(first.summary);
+  }
+  throw notForgotten([...party.leaving]);
+}
+
+const STEP = "leave";
+
+async function perform(action: LeaveAction, party: LeavingParty, access: InstanceAccess, options: LeaveOptions): Promise<void> {
+  switch (action.kind) {
+    case "fail-over":
+      await failOverFenced(action.name, party.all, access, options);
+      return;
+    case "stop":
+      return options.stop(action.instances);
+    case "reset":
+      return reset(action, party, access, options);
+  }
+}
+
+/** A sentinel that was reset knows nobody for some seconds: the next one must wait until this one sees all the others again. */
+async function reset(
+  { sentinel, name }: Extract<LeaveAction, { kind: "reset" }>,
+  party: LeavingParty,
+  access: InstanceAccess,
+  options: LeaveOptions,
+): Promise<void> {
+  const only: SentinelWanted = { ...party.all, masters: party.all.masters.filter((watched) => watched.name === name) };
+  const waiting = (what: string, timeoutMs: number): WaitOptions => ({
+    what,
+    timeoutMs,
+    intervalMs: 250,
+    onPending: (detail) => options.emit({ type: "progress", host: undefined, step: STEP, detail }),
+    ...(options.signal !== undefined && { signal: options.signal }),
+  });
+  // What was missing before is nothing to wait for afterwards: an instance that has just been declared comes with the next `up`.
+  const before = await waitFor(() => quiet(only, party, access), waiting(`${name} to be at rest`, LINGER_MS));
+  try {
+    await sentinelReset(await access.client(sentinel), name);
+  } catch (error) {
+    throw error instanceof RedisReplyError ? replyFailed(sentinel, `SENTINEL RESET ${name}`, error.message) : error;
+  }
+  try {
+    await waitFor(
+      async (): Promise<Look<undefined>> => {
+        const observation = await observeSentinel(only, access);
+        const missing = gapTexts(observation, only).filter((text) => !before.includes(text));
+        if (namesCounting(observation, party, sentinel).includes(name)) missing.push(`${sentinel} still counts who left`);
+        return missing.length === 0 ? { done: true, value: undefined } : { done: false, missing: missing.join(" ") };
+      },
+      waiting(`${sentinel} to see all of ${name} again`, options.timeoutMs ?? 60_000),
+    );
+  } catch (error) {
+    throw isLabError(error) && error.code === "wait.timeout" ? notForgotten([...party.leaving], error.what) : error;
+  }
+}
+
+/**
+ * Done when no failover is under way, and the master has dropped the replicas that left: from its list a sentinel would learn of them again.
+ *
+ * @returns what is missing even so
+ */
+async function quiet(only: SentinelWanted, { leaving }: LeavingParty, access: InstanceAccess): Promise<Look<string[]>> {
+  const observation = await observeSentinel(only, access);
+  for (const watched of only.masters) {
+    if (sightsOf(observation, watched.name).some(({ view }) => isFailingOver(view)))
+      return { done: false, missing: `the end of the failover of ${watched.name}` };
+    const master = presentMaster(observation, watched);
+    if (master === undefined || reachableServer(observation, master.id) === undefined)
+      return { done: false, missing: `a master of ${watched.name} that answers` };
+    const { replicas } = await readServerInfo(await access.client(master.id));
+    const gone = serversOf(watched).filter(({ id }) => leaving.has(id));
+    const listed = replicas.map(({ address, port }) => serverAt(gone, address, port)).find((server) => server !== undefined);
+    if (listed !== undefined) return { done: false, missing: `${master.id} to drop its connection to ${addressOf(listed)}` };
+  }
+  return { done: true, value: gapTexts(observation, only) };
+}
+
+function gapTexts(observation: SentinelLayoutObservation, only: SentinelWanted): string[] {
+  return only.masters.flatMap((watched) => gapsOf(observation, only, watched, judgeMaster(observation, watched)).map(({ text }) => text));
+}

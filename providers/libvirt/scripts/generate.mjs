@@ -1,0 +1,4 @@
+import { join } from "node:path";
+import { generate, root } from "./recipe.mjs";
+
+generate(join(root, "src"));

@@ -1,0 +1,71 @@
+import { Annotations, TerraformOutput, TerraformStack } from "cdktf";
+import type { Construct } from "constructs";
+import { checkVms, planVms, vmNetworkView } from "../lib/lab/vms.ts";
+import { Bootstrap } from "./constructs/bootstrap.ts";
+import { Members } from "./constructs/members.ts";
+import { Places } from "./constructs/places.ts";
+import { Preflight } from "./constructs/preflight.ts";
+import { StateBackend } from "./constructs/state-backend.ts";
+import { LabSite } from "./lab-site.ts";
+import type { PreparedLab } from "./prepare-lab.ts";
+import { vmChanges } from "./vm-changes.ts";
+
+/** What `prepareLab` makes of a project and one of its labs. */
+export type LabStackProps = PreparedLab;
+
+/** The VMs of one lab on its hypervisors, and the bootstrap that makes a running lab of them. Named after the lab: `cdktf deploy LAB`. */
+export class LabStack extends TerraformStack {
+  readonly backend: StateBackend;
+
+  constructor(scope: Construct, id: string, props: LabStackProps) {
+    super(scope, id);
+    const { project, lab, publicKey, digest, formerVms } = props;
+    const { name, libvirt } = lab;
+    this.addOverride("terraform.required_version", ">= 1.4");
+    this.backend = new StateBackend(this, "Backend", { lab: name, root: project.root, backend: libvirt.backend });
+
+    const faults = checkVms(lab);
+    for (const { at, text } of faults) Annotations.of(this).addError(`Lab "${name}", ${at}: ${text}`);
+    if (faults.length > 0) return;
+    const plan = planVms(lab);
+    for (const warning of [...plan.warnings, ...vmChanges(name, plan, formerVms)]) Annotations.of(this).addWarning(warning);
+
+    // First what a deploy rests on,
+    const used = libvirt.hypervisors.filter((each) => plan.vms.some(({ hypervisor }) => hypervisor.name === each.name));
+    const preflight = new Preflight(this, "Preflight", {
+      project,
+      lab: name,
+      triggers: {
+        hypervisors: used.map(({ name, uri, pool }) => ({ name, uri, pool })),
+        network: plan.network,
+        cidr: vmNetworkView(plan, lab).cidr,
+        image: plan.image.sha256,
+      },
+    });
+    const hypervisorOf = Object.fromEntries(plan.vms.map(({ host, hypervisor }) => [host, hypervisor.name]));
+    const places = new Places(this, "Place", { hypervisors: hypervisorOf, dependsOn: [preflight.resource] });
+
+    // then the VMs, hypervisor by hypervisor,
+    const before = [places.resource];
+    const sites = libvirt.hypervisors.map((hypervisor) => new LabSite(this, hypervisor.name, { hypervisor, lab, plan, publicKey, before }));
+    const hosts = sites.flatMap((site) => site.hosts);
+    const byHost = <T>(value: (host: (typeof hosts)[number]) => T) => Object.fromEntries(hosts.map((host) => [host.name, value(host)]));
+
+    // and last what happens on them.
+    const domains = byHost(({ domainId }) => domainId);
+    const members = new Members(this, "Member", { project, lab: name, vms: byHost((host) => host) });
+    new Bootstrap(this, "Bootstrap", { project, lab: name, digest, domains, dependsOn: [members.resource] });
+
+    this.#output(
+      "hosts",
+      "Addresses of the hosts",
+      byHost(({ address }) => address),
+    );
+    this.#output("next", "What to run next", `npx redis-lab status ${name}`);
+  }
+
+  /** Under a name of its own, which no hypervisor's can be. */
+  #output(name: string, description: string, value: unknown): void {
+    new TerraformOutput(this, `Output-${name}`, { value, description }).overrideLogicalId(name);
+  }
+}

@@ -1,0 +1,163 @@
+import { describe, expect, it } from "vitest";
+import type { HostFacts } from "../../lib/bootstrap/facts.ts";
+import { BARE, CENTOS, IDLE, LAB, planFor, subjects } from "./managed.ts";
+import { SECRETS } from "./support.ts";
+
+describe("planHost of a managed host", () => {
+  it("plans a bare Debian in the order of the steps, with nothing not applicable", () => {
+    const plan = planFor(BARE);
+    expect(plan.refusals).toEqual([]);
+    expect(plan.notes).toEqual([]);
+    expect(plan.notApplicable).toEqual([]);
+    expect([...new Set(plan.changes.map(({ step }) => step))]).toEqual([
+      "packages",
+      "sysctl",
+      "thp",
+      "user",
+      "folders",
+      "hosts-file",
+      "build",
+      "install",
+      "files",
+      "units",
+      "start",
+    ]);
+    expect(subjects(plan, "packages")).toEqual(["gcc", "make", "libc6-dev", "lsof"]);
+    expect(subjects(plan, "sysctl")).toEqual(["/etc/sysctl.d/90-redis-lab.conf", "net.core.somaxconn", "vm.overcommit_memory"]);
+    expect(subjects(plan, "thp")).toEqual(["/etc/rc.local", "/sys/kernel/mm/transparent_hugepage/enabled"]);
+    expect(JSON.stringify(plan)).not.toContain(SECRETS.password);
+  });
+
+  it("installs build tools on the host that compiles alone, and libsystemd where Redis needs it", () => {
+    const build = { key: "a".repeat(64), version: "4.0.14", compiles: false };
+    expect(subjects(planFor(BARE, { build }), "packages")).toEqual(["lsof"]);
+    const seven = { ...LAB, redis: { ...LAB.redis, version: "7.0.15" } };
+    expect(subjects(planFor(BARE, {}, seven), "packages")).toContain("libsystemd-dev");
+  });
+
+  it("repairs yum and labels programs on CentOS 7, and opens ports where firewalld runs", () => {
+    const plan = planFor({
+      ...CENTOS,
+      repositories: ["/etc/yum.repos.d/CentOS-Base.repo", "/etc/yum.repos.d/CentOS-Sources.repo"],
+      firewalld: { running: true, ports: ["6379/tcp"] },
+    });
+    expect(subjects(plan, "package-sources")).toEqual([
+      "/etc/yum.repos.d/CentOS-Base.repo",
+      "/etc/yum/pluginconf.d/fastestmirror.conf",
+      "/etc/yum.repos.d/CentOS-Sources.repo",
+    ]);
+    expect(subjects(plan, "packages")).toEqual(["gcc", "make", "glibc-devel", "policycoreutils-python", "lsof"]);
+    expect(subjects(plan, "thp")[0]).toBe("/etc/rc.d/rc.local");
+    expect(subjects(plan, "selinux")).toEqual(["/apps/redis/builds"]);
+    expect(subjects(plan, "firewall")).toEqual(["16379/tcp"]);
+  });
+
+  it("leaves the package sources of other releases alone", () => {
+    const rocky = { ...CENTOS, os: { ...CENTOS.os, ID: "rocky", VERSION_ID: "9.4" }, repositories: ["/etc/yum.repos.d/CentOS-X.repo"] };
+    expect(subjects(planFor(rocky), "package-sources")).toEqual([]);
+    // Where semanage comes from is another package from EL 8 on.
+    expect(subjects(planFor(rocky), "packages")).toContain("policycoreutils-python-utils");
+    expect(subjects(planFor(rocky), "packages")).not.toContain("policycoreutils-python");
+  });
+
+  it("takes a package that the database knows under no such name as installed once it was", () => {
+    const applied = { ...BARE.applied, packages: ["lsof"] };
+    expect(subjects(planFor({ ...BARE, applied }), "packages")).not.toContain("lsof");
+  });
+
+  it("notes what is read-only in a container instead of planning it for ever", () => {
+    const sysctl = new Map([
+      ["net.core.somaxconn", { value: "512", writable: true }],
+      ["vm.overcommit_memory", { value: "0", writable: false }],
+    ]);
+    const plan = planFor({ ...BARE, sysctl, thp: { mode: "madvise", writable: false } });
+    expect(subjects(plan, "sysctl")).toEqual(["/etc/sysctl.d/90-redis-lab.conf"]);
+    expect(subjects(plan, "thp")).toEqual(["/etc/rc.local"]);
+    expect(plan.notes).toEqual([
+      expect.stringMatching(/^vm.overcommit_memory could not be set: it is 0 and read-only here/),
+      expect.stringMatching(/^transparent huge pages could not be set: they are madvise/),
+    ]);
+  });
+
+  it("leaves programs of others in /usr/bin and says so", () => {
+    const other = { kind: "file" as const, mode: 0o755, owner: "root", group: "root", bytes: 9, modified: 0 };
+    const plan = planFor({ ...BARE, paths: new Map([["/usr/bin/redis-cli", other]]) });
+    expect(subjects(plan, "install")).not.toContain("/usr/bin/redis-cli");
+    expect(plan.notes).toEqual([expect.stringContaining("/usr/bin/redis-cli belongs to somebody else")]);
+  });
+
+  it("plans a restart when the unit of a running instance changes", () => {
+    const running: HostFacts = {
+      ...BARE,
+      files: new Map([["/etc/systemd/system/redis.service", "# redis-lab\n[Unit]\n"]]),
+      instances: new Map([
+        [
+          "redis-18:6379",
+          {
+            ...IDLE,
+            process: {
+              pid: 7,
+              start: "1",
+              exe: `/apps/redis/builds/${"a".repeat(16)}/redis-server`,
+              cwd: "/apps/redis/data",
+              command: "redis-server",
+            },
+            buildKey: "a".repeat(16),
+            unit: { loaded: true, activeState: "active", subState: "running", enabled: true, needsReload: false },
+          },
+        ],
+      ]),
+    };
+    const plan = planFor(running);
+    expect(subjects(plan, "units")).toEqual(["/etc/systemd/system/redis.service"]);
+    expect(subjects(plan, "start")).toEqual([]);
+    expect(plan.restarts).toEqual([{ instance: "redis-18:6379", reason: "unit-changed" }]);
+    const marked = { ...running.instances.get("redis-18:6379")!, buildKey: "b".repeat(16) };
+    expect(planFor({ ...running, instances: new Map([["redis-18:6379", marked]]) }).restarts).toEqual([
+      { instance: "redis-18:6379", reason: "other-build" },
+    ]);
+  });
+});
+
+describe("refusals", () => {
+  const codes = (facts: HostFacts) => planFor(facts).refusals.map(({ code }) => code);
+
+  it("names what must be mended by hand", () => {
+    expect(codes({ ...BARE, uid: 1000 })).toEqual(["bootstrap.not-root"]);
+    expect(codes({ ...BARE, systemd: undefined })).toEqual(["bootstrap.no-systemd"]);
+    expect(codes({ ...BARE, memoryMiB: 850 })).toEqual(["bootstrap.not-enough-memory"]);
+    // A machine of 1 GiB, by what its kernel leaves.
+    expect(codes({ ...BARE, memoryMiB: 900 })).toEqual([]);
+    expect(codes({ ...BARE, freeMiB: { prefix: 10, build: 10 } })).toEqual(["bootstrap.no-space", "bootstrap.no-space"]);
+    expect(codes({ ...BARE, binFolder: ["redis-server", "java"] })).toEqual(["bootstrap.bin-in-use"]);
+    expect(codes({ ...BARE, binFolder: ["redis-server", "redis-trib.rb"] })).toEqual([]);
+    expect(codes({ ...BARE, os: { ID: "alpine", PRETTY_NAME: "Alpine Linux" } })).toEqual(["bootstrap.unknown-os"]);
+  });
+
+  it("leaves the files of another lab alone", () => {
+    const conf = (lab: string) =>
+      new Map([["/apps/redis/etc/redis.conf", `# Managed by redis-lab: lab ${lab}, instance redis-18:6379. Change\nport 6379\n`]]);
+    expect(codes({ ...BARE, files: conf("elsewhere") })).toEqual(["bootstrap.other-lab"]);
+    expect(codes({ ...BARE, files: conf(LAB.name) })).toEqual([]);
+  });
+
+  it("takes a service account, and refuses a person's", () => {
+    const user = { uid: 101, home: "/var/lib/redis", shell: "/usr/sbin/nologin", group: "redis" };
+    expect(codes({ ...BARE, user })).toEqual([]);
+    expect(subjects(planFor({ ...BARE, user }), "user")).toEqual([]);
+    expect(codes({ ...BARE, user: { ...user, shell: "/bin/bash" } })).toEqual(["bootstrap.user-in-use"]);
+    expect(codes({ ...BARE, user: { ...user, group: "staff" } })).toEqual(["bootstrap.user-in-use"]);
+  });
+
+  it("says who has a port", () => {
+    const stranger = { address: "0.0.0.0", port: 6379, uid: 105, pid: 812, command: "redis-server", exe: "/usr/bin/redis-server" };
+    expect(planFor({ ...BARE, strangers: [stranger] }).refusals).toMatchObject([
+      {
+        code: "bootstrap.port-taken",
+        text: "redis-18:6379: port 6379 of all addresses is taken by redis-server (process 812, /usr/bin/redis-server).",
+      },
+    ]);
+    const unknown = { ...stranger, pid: undefined, command: undefined, exe: undefined };
+    expect(planFor({ ...BARE, strangers: [unknown] }).refusals[0]!.text).toContain("a process of the user with the id 105");
+  });
+});

@@ -1,0 +1,112 @@
+import { existsSync } from "node:fs";
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { numberedHosts } from "../../lib/lab/define-lab.ts";
+import { changedOf, fingerprints, makeProject, serversIn, smallCluster, type TestProject } from "../support/project.ts";
+
+// The life of a cluster lab on this computer, as its user types it: up, up again, status, down, up, rebuild, purge.
+
+const lab = smallCluster({
+  hosts: numberedHosts("192.168.1", [18, 28, 38, 48, 58, 68, 78], { 78: { instances: [6379, 6380] } }),
+  layout: {
+    kind: "cluster",
+    masters: ["redis-18", "redis-28", "redis-38"],
+    replicas: { "redis-58": "redis-18", "redis-68": "redis-28", "redis-48": "redis-38" },
+    standby: ["redis-78:6379", "redis-78:6380"],
+    nodeTimeoutMs: 3000,
+  },
+});
+let project: TestProject;
+
+beforeAll(async () => {
+  project = await makeProject();
+  await project.write(lab);
+});
+afterAll(() => project.remove());
+
+test("up from nothing forms the declared cluster, proves it and shows it", { timeout: 120_000 }, async () => {
+  const { stdout, stderr } = await project.ok(["up", "cluster"]);
+  expect(stdout).toMatch(/^proved {2}SET and GET in each of 3 shards, following \d+ MOVED: /m);
+  const rows = stdout.split("\n").filter((line) => line.startsWith("redis-"));
+  expect(rows.map((line) => line.split("\t").filter((_, index) => index !== 1 && index !== 5))).toEqual([
+    ["redis-18", "master", "0-5460 (5461)", "-", ""],
+    ["redis-28", "master", "5461-10922 (5462)", "-", ""],
+    ["redis-38", "master", "10923-16383 (5461)", "-", ""],
+    ["redis-48", "replica", "-", "redis-38:6379", ""],
+    ["redis-58", "replica", "-", "redis-18:6379", ""],
+    ["redis-68", "replica", "-", "redis-28:6379", ""],
+    ["redis-78", "standby", "-", "-", ""],
+    ["redis-78", "standby", "-", "-", ""],
+  ]);
+  expect(stdout).toContain("cluster on local: healthy");
+  expect(stdout).toContain("npx redis-lab status cluster --watch");
+  expect(stderr).not.toMatch(/compiling/);
+  // Plain lines where nobody looks at a terminal: no colour, no cursor movement.
+  expect(stdout + stderr).not.toContain("\u001b");
+  expect(await serversIn(project.folder)).toHaveLength(8);
+});
+
+test("a second up changes, writes and restarts nothing and says so", { timeout: 60_000 }, async () => {
+  await project.call(lab, "redis-18", "CLUSTER", "SAVECONFIG");
+  const ignore = /\.(rdb|aof|log)$|\/state\.json$/;
+  const before = { files: await fingerprints(project.folder, ignore), servers: await serversIn(project.folder) };
+  const result = await project.ok(["up", "cluster"]);
+  expect(changedOf(result)).toBe(0);
+  expect(result.stderr).toBe("");
+  expect({ files: await fingerprints(project.folder, ignore), servers: await serversIn(project.folder) }).toEqual(before);
+  const plan = await project.ok(["plan", "cluster", "--exit-code"]);
+  expect(plan.stdout).toBe("cluster on local: nothing to change\n");
+});
+
+test("status --json has the shape that scripts rely on", async () => {
+  const status = JSON.parse((await project.ok(["status", "cluster", "--json"])).stdout);
+  expect(Object.keys(status)).toEqual(["lab", "target", "layout", "declaredVersion", "healthy", "rows", "findings"]);
+  expect(status).toMatchObject({ lab: "cluster", target: "local", layout: "cluster", healthy: true, findings: [] });
+  expect(status.rows).toHaveLength(8);
+  expect(status.rows[0]).toMatchObject({
+    host: "redis-18",
+    instance: "redis-18:6379",
+    role: "master",
+    state: "up",
+    slots: "0-5460",
+    slotCount: 5461,
+  });
+});
+
+test("down keeps data and identity, and up continues with them", { timeout: 60_000 }, async () => {
+  // Slot 866 of `key:1`… is of no matter: the client is told where each key lives by the table above.
+  await project.call(lab, "redis-38", "SET", "foo", "kept");
+  const nodeId = await project.call(lab, "redis-18", "CLUSTER", "MYID");
+  const down = await project.ok(["down", "cluster"]);
+  expect(down.stdout).toBe("cluster on local: 8 stopped\n");
+  expect(await serversIn(project.folder)).toEqual([]);
+  const status = await project.run(["status", "cluster"]);
+  expect(status.code).toBe(1);
+  expect(status.stdout).toContain("not healthy");
+  expect((await project.ok(["down", "cluster"])).stdout).toBe("cluster on local: 0 stopped\n");
+  const up = await project.ok(["up", "cluster"]);
+  expect(changedOf(up)).toBe(7);
+  expect(await project.call(lab, "redis-38", "GET", "foo")).toBe("kept");
+  expect(await project.call(lab, "redis-18", "CLUSTER", "MYID")).toBe(nodeId);
+});
+
+test("rebuild wipes the data and keeps the compiled Redis", { timeout: 120_000 }, async () => {
+  const builds = join(project.folder, ".redis-lab/cluster/local/hosts/redis-18/apps/redis/builds");
+  const kept = await fingerprints(builds);
+  expect(Object.keys(kept).length).toBeGreaterThan(1);
+  const { stdout, stderr } = await project.ok(["rebuild", "cluster"]);
+  expect(stdout).toContain("healthy");
+  expect(stderr).not.toMatch(/compiling|install/);
+  expect(await fingerprints(builds)).toEqual(kept);
+  expect(await project.call(lab, "redis-38", "GET", "foo")).toBeNull();
+});
+
+test("down --purge removes everything but the secrets", { timeout: 60_000 }, async () => {
+  await project.ok(["down", "cluster", "--purge"]);
+  expect(await serversIn(project.folder)).toEqual([]);
+  expect(await readdir(join(project.folder, ".redis-lab/cluster"))).toEqual(expect.arrayContaining(["secrets.json"]));
+  const target = join(project.folder, ".redis-lab/cluster/local");
+  expect(existsSync(target) ? await readdir(target) : []).toEqual([]);
+  await rm(join(project.folder, ".redis-lab"), { recursive: true });
+});

@@ -1,0 +1,102 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { numberedHosts } from "../../lib/lab/define-lab.ts";
+import {
+  changedOf,
+  fingerprints,
+  makeProject,
+  nextNetwork,
+  serversIn,
+  smallCluster,
+  smallSentinel,
+  type TestProject,
+  testRedis,
+} from "../support/project.ts";
+
+// Sentinel labs on this computer, beside a cluster lab of the same project.
+
+const sentinel = smallSentinel();
+const cluster = smallCluster({
+  hosts: numberedHosts("192.168.1", [18, 28, 38]),
+  layout: { kind: "cluster", masters: ["redis-18", "redis-28", "redis-38"], nodeTimeoutMs: 3000 },
+});
+/** Two masters, watched by sentinels on hosts that run nothing else. */
+const apart = smallSentinel({
+  name: "apart",
+  network: { cidr: "192.168.1.0/24", loopback: nextNetwork() },
+  hosts: numberedHosts("192.168.1", [11, 12, 21, 22, 91, 92, 93], { 91: { instances: [] }, 92: { instances: [] }, 93: { instances: [] } }),
+  redis: testRedis(),
+  layout: {
+    kind: "sentinel",
+    masters: [
+      { name: "orders", master: "redis-11", replicas: ["redis-12"], quorum: 2 },
+      { name: "users", master: "redis-21", replicas: ["redis-22"], quorum: 2 },
+    ],
+    sentinels: ["redis-91", "redis-92", "redis-93:26380"],
+  },
+});
+let project: TestProject;
+
+beforeAll(async () => {
+  project = await makeProject();
+  await project.write(cluster, sentinel, apart);
+});
+afterAll(() => project.remove());
+
+test("three labs come up at the same time, each on its own network", { timeout: 180_000 }, async () => {
+  const runs = await Promise.all(["cluster", "sentinel", "apart"].map((name) => project.ok(["up", name])));
+  expect(runs.map(({ stdout }) => /^(\S+) on local: healthy$/m.exec(stdout)?.[1])).toEqual(["cluster", "sentinel", "apart"]);
+  expect(runs[1]?.stdout).toMatch(
+    /^proved {2}a key written to redis-18:6379, which redis-\d8:26379 names as mymaster, and read at redis-28:6379 and redis-38:6379$/m,
+  );
+  expect(await serversIn(project.folder)).toHaveLength(3 + 6 + 7);
+});
+
+test("each sentinel sees all replicas and all sentinels, and has its quorum", { timeout: 60_000 }, async () => {
+  for (const at of ["redis-18:26379", "redis-28:26379", "redis-38:26379"]) {
+    expect(await project.call(sentinel, at, "SENTINEL", "CKQUORUM", "mymaster")).toMatch(/^OK 3 usable Sentinels/);
+  }
+  for (const at of ["redis-91:26379", "redis-92:26379", "redis-93:26380"]) {
+    expect(await project.call(apart, at, "SENTINEL", "CKQUORUM", "orders")).toMatch(/^OK 3 usable/);
+    expect(await project.call(apart, at, "SENTINEL", "CKQUORUM", "users")).toMatch(/^OK 3 usable/);
+  }
+  const status = JSON.parse((await project.ok(["status", "apart", "--json"])).stdout);
+  const watching = status.rows
+    .filter(({ role }: { role: string }) => role === "sentinel")
+    .map(({ master }: { master: string }) => master.split(", ").sort().join(", "));
+  expect(watching).toEqual(Array(3).fill("orders: redis-11:6379, users: redis-21:6379"));
+});
+
+test("a second up of each changes, writes and restarts nothing", { timeout: 60_000 }, async () => {
+  // Sentinels write their files by themselves for a while after they met: what counts is what `up` does.
+  const ignore = /\.(rdb|aof|log)$|\/state\.json$|\/sentinel\.conf$/;
+  const before = { files: await fingerprints(project.folder, ignore), servers: await serversIn(project.folder) };
+  for (const name of ["cluster", "sentinel", "apart"]) {
+    const result = await project.ok(["up", name]);
+    expect(result.stderr, name).toBe("");
+    expect(changedOf(result), name).toBe(0);
+  }
+  expect({ files: await fingerprints(project.folder, ignore), servers: await serversIn(project.folder) }).toEqual(before);
+});
+
+test("a failover that happened is not undone by the next up", { timeout: 120_000 }, async () => {
+  const old = JSON.stringify(await project.call(sentinel, "redis-28:26379", "SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster"));
+  await project.call(sentinel, "redis-28:26379", "SENTINEL", "FAILOVER", "mymaster");
+  await expect
+    .poll(async () => (await project.run(["status", "sentinel"])).stdout, { timeout: 60_000, interval: 500 })
+    .toMatch(/^(?=[\s\S]*healthy)(?![\s\S]*not healthy)(?![\s\S]*mymaster: redis-18)/);
+  const moved = JSON.stringify(await project.call(sentinel, "redis-28:26379", "SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster"));
+  expect(moved).not.toBe(old);
+  const result = await project.ok(["up", "sentinel"]);
+  expect(changedOf(result)).toBe(0);
+  expect(JSON.stringify(await project.call(sentinel, "redis-28:26379", "SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster"))).toBe(moved);
+});
+
+test("down stops one lab and leaves the others alone; up finds the new master again", { timeout: 120_000 }, async () => {
+  await project.ok(["down", "sentinel"]);
+  expect(await serversIn(project.folder)).toHaveLength(3 + 7);
+  const result = await project.ok(["up", "sentinel"]);
+  expect(result.stdout).not.toContain("mymaster: redis-18:6379");
+  await project.ok(["down", "sentinel", "--purge"]);
+  await project.ok(["down", "apart", "--purge"]);
+  expect(await serversIn(project.folder)).toHaveLength(3);
+});

@@ -1,0 +1,63 @@
+import { expect, test } from "vitest";
+import type { HostFacts } from "../../../lib/bootstrap/facts.ts";
+import { placeLab } from "../../../lib/lab/placement.ts";
+import { checkClocks, checkHost } from "../../../lib/operations/doctor/host-checks.ts";
+import { BARE, LAB } from "../../bootstrap/managed.ts";
+
+const RC_LOCAL = "/etc/rc.local";
+const managed = placeLab(LAB, { target: "ssh", hostsFolder: "/unused" });
+const GOOD: HostFacts = {
+  ...BARE,
+  thp: { mode: "never", writable: true },
+  sysctl: new Map([["vm.overcommit_memory", { value: "1", writable: true }]]),
+  paths: new Map([[RC_LOCAL, { kind: "file", mode: 0o755, owner: "root", group: "root", bytes: 1, modified: 0 }]]),
+};
+
+function found(changes: Partial<HostFacts>, placement = managed): readonly string[] {
+  const [host] = placement.hosts;
+  if (host === undefined) throw new Error("a lab has hosts");
+  return checkHost(placement, host, { ...GOOD, ...changes }, RC_LOCAL).map(({ check, severity }) => `${check} ${severity}`);
+}
+
+test("a host as it should be has no finding", () => {
+  expect(found({})).toEqual([]);
+});
+
+test.each([
+  ["transparent huge pages", { thp: { mode: "always", writable: false } }, "transparent-hugepages warning"],
+  [
+    "memory that is not overcommitted",
+    { sysctl: new Map([["vm.overcommit_memory", { value: "0", writable: false }]]) },
+    "overcommit warning",
+  ],
+  ["swap", { swapMiB: 2048 }, "swap note"],
+  ["no rc.local", { paths: new Map() }, "rc-local warning"],
+  [
+    "an rc.local that is not run",
+    { paths: new Map([[RC_LOCAL, { kind: "file", mode: 0o644, owner: "root", group: "root", bytes: 1, modified: 0 }]]) },
+    "rc-local warning",
+  ],
+  ["a firewall without the bus port", { firewalld: { running: true, ports: ["6379/tcp"] } }, "firewall problem"],
+  ["a wrong SELinux label", { selinux: "enforcing", label: "unconfined_u:object_r:default_t:s0" }, "selinux warning"],
+] satisfies [string, Partial<HostFacts>, string][])("%s is found", (_, changes, finding) => {
+  expect(found(changes)).toEqual([finding]);
+});
+
+test.each([
+  ["firewall", { firewalld: { running: true, ports: ["6379/tcp", "16379/tcp"] } }],
+  ["SELinux label", { selinux: "enforcing", label: "system_u:object_r:bin_t:s0" }],
+] satisfies [string, Partial<HostFacts>][])("a right %s is no finding", (_, changes) => {
+  expect(found(changes)).toEqual([]);
+});
+
+test("on a host that is not managed the same are notes, and nothing is asked of rc.local", () => {
+  const local = placeLab(LAB, { target: "local", hostsFolder: "/hosts" });
+  expect(found({ thp: { mode: "always", writable: false }, paths: new Map() }, local)).toEqual(["transparent-hugepages note"]);
+});
+
+test("a clock is wrong only by more than the reading can be", () => {
+  const reading = (theirs: number) => ({ host: "redis-18", theirs, asked: 10_000, answered: 14_000 });
+  expect([10_000, 14_000, 15_000, 9_000].flatMap((theirs) => checkClocks([reading(theirs)]))).toEqual([]);
+  expect(checkClocks([reading(17_500)])[0]?.text).toContain("3.5 s ahead of");
+  expect(checkClocks([reading(8_000)])[0]?.text).toContain("2.0 s behind");
+});

@@ -1,0 +1,75 @@
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+// A user's own project from nothing: the packed redis-lab makes it, and everything in it works as it stands.
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+let folder: string;
+let project: string;
+
+/** Without what vitest tells its workers: the project has a vitest of its own. */
+const environment = Object.fromEntries(
+  Object.entries({ ...process.env, NO_COLOR: "1" }).filter(([name]) => !/^(VITEST|REDIS_LAB_|NODE_ENV)/.test(name)),
+);
+const run = (cwd: string, command: string, ...args: readonly string[]) => promisify(execFile)(command, args, { cwd, env: environment });
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "redis-lab-init-"));
+  const tool = join(folder, "tool");
+  await mkdir(tool);
+  await writeFile(join(tool, "package.json"), JSON.stringify({ private: true }));
+  await run(root, "npm", "pack", "--ignore-scripts", "--pack-destination", folder);
+  const [tarball = ""] = (await readdir(folder)).filter((name) => name.endsWith(".tgz"));
+  await run(tool, "npm", "install", "--ignore-scripts", "--prefer-offline", join(folder, tarball));
+  await run(tool, "npx", "--no-install", "redis-lab", "init", "../my labs");
+  project = join(folder, "my labs");
+  await run(project, "npm", "install", "--prefer-offline");
+}, 300_000);
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const stacks = async () => {
+  await run(project, "npm", "run", "--silent", "synth");
+  const names = await readdir(join(project, "cdktf.out", "stacks"));
+  const read = async (name: string) => JSON.parse(await readFile(join(project, "cdktf.out", "stacks", name, "cdk.tf.json"), "utf8"));
+  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await read(name)] as const)));
+};
+
+test("it gets the redis-lab that made it, and the cdktf that the stacks are tested with", async () => {
+  const installed = async (name: string) => JSON.parse(await readFile(join(project, "node_modules", name, "package.json"), "utf8")).version;
+  const ours = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
+  expect(await installed("redis-lab")).toBe(ours.version);
+  expect(await installed("cdktf")).toBe(ours.devDependencies.cdktf);
+  // One cdktf and one constructs: with two, constructs of one are strangers to the other.
+  const nested = await readdir(join(project, "node_modules", "redis-lab", "node_modules"));
+  expect(nested).toContain("@cdktf");
+  expect(nested.filter((name) => /^(cdktf|constructs)$/.test(name))).toEqual([]);
+});
+
+test("its types and its test are green as they stand", async () => {
+  const { stdout } = await run(project, "npm", "test");
+  expect(stdout).toMatch(/Tests\s+1 passed/);
+});
+
+test("it synthesises a stack for its lab, and another for the environment that is in the comment", async () => {
+  expect(Object.keys(await stacks())).toEqual(["cluster"]);
+  const file = join(project, "stacks", "labs.ts");
+  const [before = "", after = ""] = (await readFile(file, "utf8")).split(/^(?=\/\/ export const staging)/m);
+  await writeFile(file, before + after.replaceAll(/^\/\/ /gm, ""));
+  const both = await stacks();
+  expect(Object.keys(both).sort()).toEqual(["cluster", "staging"]);
+  for (const stack of Object.values(both)) {
+    expect(Object.keys(stack.resource.libvirt_domain)).toHaveLength(6);
+    expect(stack.terraform.required_providers.libvirt).toEqual({ source: "dmacvicar/libvirt", version: "0.8.3" });
+  }
+});
+
+test("redis-lab knows its labs there", async () => {
+  await run(project, "npx", "--no-install", "redis-lab", "render", "cluster", "--out", "files");
+  expect(await readdir(join(project, "files"))).toEqual([11, 12, 13, 14, 15, 16].map((number) => `redis-${number}`));
+});

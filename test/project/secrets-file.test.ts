@@ -1,0 +1,71 @@
+import { mkdtemp, readFile, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { beforeEach, expect, test } from "vitest";
+import { defineLab } from "../../lib/lab/define-lab.ts";
+import type { Project } from "../../lib/project/project.ts";
+import { loadSecrets, rotateSecrets, secretsFileOf, settleSecrets } from "../../lib/project/secrets-file.ts";
+import { clusterInput } from "../support/labs.ts";
+
+let project: Project;
+const lab = defineLab(clusterInput());
+
+beforeEach(async () => {
+  const root = await mkdtemp(join(tmpdir(), "redis-lab-secrets-"));
+  project = { root, labsFile: join(root, "labs.ts"), stateFolder: join(root, ".redis-lab"), labs: [lab] };
+});
+
+test("the first call generates a password into a file of mode 0600, later ones read it", async () => {
+  const first = await loadSecrets(project, lab, {});
+  expect(await loadSecrets(project, lab, {})).toEqual(first);
+  expect((await stat(secretsFileOf(project, lab))).mode & 0o777).toBe(0o600);
+});
+
+test("an edited password begins a new generation and keeps the former one until it is settled", async () => {
+  const first = await loadSecrets(project, lab, {});
+  const file = secretsFileOf(project, lab);
+  await writeFile(file, (await readFile(file, "utf8")).replace(`"password": "${first.password}"`, '"password": "another-Password-1"'));
+  const second = await loadSecrets(project, lab, {});
+  expect(second).toMatchObject({ password: "another-Password-1", previous: first.password });
+  expect(second.generation).not.toBe(first.generation);
+  expect(await loadSecrets(project, lab, {})).toEqual(second);
+  await settleSecrets(project, lab);
+  expect(await loadSecrets(project, lab, {})).toEqual({ password: "another-Password-1", generation: second.generation });
+});
+
+test("rotation generates a new one and keeps the former one", async () => {
+  const first = await loadSecrets(project, lab, {});
+  await rotateSecrets(project, lab);
+  const second = await loadSecrets(project, lab, {});
+  expect(second.previous).toBe(first.password);
+  expect(second.password).not.toBe(first.password);
+});
+
+test("REDIS_LAB_PASSWORD wins over the generated one, and is checked", async () => {
+  const first = await loadSecrets(project, lab, {});
+  expect(await loadSecrets(project, lab, { REDIS_LAB_PASSWORD: "from-the-Environment" })).toMatchObject({
+    password: "from-the-Environment",
+    previous: first.password,
+  });
+  await expect(loadSecrets(project, lab, { REDIS_LAB_PASSWORD: "123456" })).rejects.toMatchObject({ code: "secrets.weak-password" });
+});
+
+test("a lab that takes its password from a variable or a file says what is missing", async () => {
+  const fromVariable = defineLab(clusterInput({ secrets: { password: { from: "environment", name: "TEAM_PASSWORD" } } }));
+  await expect(loadSecrets(project, fromVariable, {})).rejects.toMatchObject({
+    code: "secrets.missing",
+    what: expect.stringContaining("TEAM_PASSWORD"),
+  });
+  const fromFile = defineLab(clusterInput({ secrets: { password: { from: "file", path: "password.txt" } } }));
+  await expect(loadSecrets(project, fromFile, {})).rejects.toMatchObject({ code: "secrets.missing" });
+  await writeFile(join(project.root, "password.txt"), "out-of-the-File-1\n");
+  expect(await loadSecrets(project, fromFile, {})).toMatchObject({ password: "out-of-the-File-1" });
+});
+
+test("a corrupt file is refused without showing what is in it", async () => {
+  await loadSecrets(project, lab, {});
+  await writeFile(secretsFileOf(project, lab), '{"password": "half-a-Secret');
+  const failure = loadSecrets(project, lab, {});
+  await expect(failure).rejects.toMatchObject({ code: "project.corrupt-file" });
+  await expect(failure).rejects.not.toThrow("half-a-Secret");
+});

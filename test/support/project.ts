@@ -1,0 +1,253 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, readFile, readlink, realpath, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { numberedHosts } from "../../lib/lab/define-lab.ts";
+import type { LabInput } from "../../lib/lab/schema.ts";
+import { connectRedis } from "../../lib/redis/client.ts";
+import type { Argument, RedisClient, Reply } from "../../lib/redis/types.ts";
+import { waitFor } from "../../lib/wait.ts";
+
+/** The compiled command line. */
+export const MAIN = fileURLToPath(new URL("../../dist/lib/cli/main.js", import.meta.url));
+
+/** How a run of the command line ended. `code` is null where a signal ended it. */
+export interface CliResult {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CliOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  readonly input?: string;
+  /** Told each whole line of standard error as it comes. */
+  readonly onLine?: (line: string, child: ChildProcess) => void;
+}
+
+/** A user's project in a folder of its own, driven by the compiled command line as a user drives it. */
+export interface TestProject {
+  readonly folder: string;
+  /** Writes the labs file. */
+  write(...labs: readonly LabInput[]): Promise<void>;
+  start(args: readonly string[], options?: CliOptions): { readonly child: ChildProcess; readonly result: Promise<CliResult> };
+  run(args: readonly string[], options?: CliOptions): Promise<CliResult>;
+  /** As `run`, and fails with both outputs unless the exit code is 0. */
+  ok(args: readonly string[], options?: CliOptions): Promise<CliResult>;
+  password(lab: string): Promise<string>;
+  client(lab: LabInput, instance: string, password?: string): Promise<RedisClient>;
+  call(lab: LabInput, instance: string, ...command: Argument[]): Promise<Reply>;
+  /** Ends every process of a lab and removes all that is remembered of it, its secrets too: as if it had never been. */
+  wipe(lab: LabInput): Promise<void>;
+  /** Ends every process that lives in the folder and removes the folder. */
+  remove(): Promise<void>;
+}
+
+export async function makeProject(): Promise<TestProject> {
+  const folder = await realpath(await mkdtemp(join(tmpdir(), "redis-lab project-")));
+  await mkdir(join(folder, "stacks"));
+  const children = new Set<ChildProcess>();
+  const clients: RedisClient[] = [];
+
+  const start: TestProject["start"] = (args, options = {}) => {
+    const { REDIS_LAB_PASSWORD: _, REDIS_LAB_LABS: __, ...env } = process.env;
+    const child = spawn(process.execPath, [MAIN, ...args], {
+      cwd: folder,
+      env: { ...env, ...options.env },
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+    children.add(child);
+    let stdout = "";
+    let stderr = "";
+    let rest = "";
+    child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
+    child.stderr.on("data", (chunk: Buffer) => {
+      stderr += chunk.toString();
+      const lines = (rest + chunk.toString()).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) options.onLine?.(line, child);
+    });
+    child.stdin.on("error", () => {});
+    child.stdin.end(options.input ?? "");
+    const result = once(child, "close").then(([code]): CliResult => {
+      children.delete(child);
+      return { code, stdout, stderr };
+    });
+    return { child, result };
+  };
+  const run: TestProject["run"] = (args, options) => start(args, options).result;
+  const password = async (lab: string) => {
+    const secrets: { password: string } = JSON.parse(await readFile(join(folder, ".redis-lab", lab, "secrets.json"), "utf8"));
+    return secrets.password;
+  };
+  const client: TestProject["client"] = async (lab, instance, given) => {
+    const [host = "", port = "6379"] = instance.split(":");
+    const number = lab.hosts.find(({ name }) => name === host)?.address.split(".")[3];
+    const address = `${lab.network.loopback.split(".").slice(0, 3).join(".")}.${number}`;
+    const { connect } = await import("node:net");
+    const opened = await connectRedis(
+      { address, port: Number(port) },
+      async (to, at) => {
+        const socket = connect({ host: to, port: at });
+        await once(socket, "connect");
+        return socket;
+      },
+      { passwords: Number(port) >= 20_000 ? [] : [given ?? (await password(lab.name))] },
+    );
+    clients.push(opened);
+    return opened;
+  };
+  return {
+    folder,
+    async write(...labs) {
+      const text = labs.map((lab, index) => `export const lab${index} = defineLab(${JSON.stringify(lab, null, 2)});\n`).join("\n");
+      await writeFile(join(folder, "stacks", "labs.mjs"), `import { defineLab } from "redis-lab";\n\n${text}`);
+    },
+    start,
+    run,
+    async ok(args, options) {
+      const result = await run(args, options);
+      if (result.code !== 0) throw new Error(`redis-lab ${args.join(" ")} ended with ${result.code}\n${result.stderr}\n${result.stdout}`);
+      return result;
+    },
+    password,
+    client,
+    async call(lab, instance, ...command) {
+      const opened = await client(lab, instance);
+      try {
+        return await opened.call(command);
+      } finally {
+        opened.close();
+      }
+    },
+    wipe: (lab) => removeFolder(join(folder, ".redis-lab", lab.name)),
+    async remove() {
+      for (const opened of clients) opened.close();
+      for (const child of children) child.kill("SIGKILL");
+      await removeFolder(folder);
+    },
+  };
+}
+
+async function removeFolder(folder: string): Promise<void> {
+  await waitFor(
+    async () => {
+      const left = await processesIn(folder);
+      for (const { pid } of left) kill(pid);
+      return left.length === 0 ? { done: true, value: undefined } : { done: false, missing: `the end of ${left.length} processes` };
+    },
+    { what: "the processes of a test to end", timeoutMs: 20_000, intervalMs: 50 },
+  );
+  await rm(folder, { recursive: true, force: true });
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+/** A process that works in a folder, with the words it was started with. */
+export interface FoundProcess {
+  readonly pid: number;
+  readonly command: string;
+}
+
+/** Processes whose working folder is below a folder: what redis-lab started there, whether it remembers them or not. */
+export async function processesIn(folder: string): Promise<readonly FoundProcess[]> {
+  const pids = (await readdir("/proc")).map(Number).filter((pid) => pid > 0 && pid !== process.pid);
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      const at = await readlink(`/proc/${pid}/cwd`).catch(() => "");
+      if (at !== folder && !at.startsWith(`${folder}/`)) return [];
+      const command = (await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).replaceAll("\0", " ").trim();
+      return command === "" ? [] : [{ pid, command }];
+    }),
+  );
+  return found.flat().sort((a, b) => a.pid - b.pid);
+}
+
+/** The Redis servers and sentinels of a folder, by the title that they give themselves; the children that save have another one. */
+export async function serversIn(folder: string): Promise<readonly (FoundProcess & { readonly endpoint: string })[]> {
+  return (await processesIn(folder)).flatMap((found) => {
+    const endpoint = /\/redis-(?:server|sentinel) (\S+:\d+)(?: \[(?:cluster|sentinel)\])?$/.exec(found.command)?.[1];
+    return endpoint === undefined ? [] : [{ ...found, endpoint }];
+  });
+}
+
+/** Every file below a folder with what tells whether it was written: inode, size and time in nanoseconds. */
+export async function fingerprints(folder: string, ignore: RegExp = /\.(rdb|aof|log)$/): Promise<Readonly<Record<string, string>>> {
+  if (!existsSync(folder)) return {};
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const marks = await Promise.all(
+    files
+      .filter((file) => !ignore.test(file))
+      .map(async (file) => {
+        const { ino, size, mtimeNs } = await stat(file, { bigint: true });
+        return [file, `${ino} ${size} ${mtimeNs}`] as const;
+      }),
+  );
+  return Object.fromEntries(marks.sort(([a], [b]) => a.localeCompare(b)));
+}
+
+/** What the labs of these tests declare as `redis`: the source that the global set-up compiled, so that nothing is compiled again. */
+export function testRedis(settings: Readonly<Record<string, string | number | boolean>> = {}): NonNullable<LabInput["redis"]> {
+  const redis = process.env["REDIS_LAB_TEST_LAB_REDIS"];
+  return { ...(redis === undefined ? {} : (JSON.parse(redis) as NonNullable<LabInput["redis"]>)), settings };
+}
+
+let networks = 0;
+
+/** A loopback /24 that no other test process uses at the same time: its numbers come from the pid. */
+export function nextNetwork(): string {
+  networks += 1;
+  return `127.${192 + (process.pid % 60)}.${(Math.floor(process.pid / 60) % 32) * 8 + (networks % 8)}.0/24`;
+}
+
+const PREFIX = "192.168.1";
+
+/** Three masters and a replica for each, on six hosts. */
+export function smallCluster(changes: Partial<LabInput> = {}): LabInput {
+  return {
+    name: "cluster",
+    network: { cidr: `${PREFIX}.0/24`, loopback: nextNetwork() },
+    hosts: numberedHosts(PREFIX, [18, 28, 38, 48, 58, 68]),
+    redis: testRedis(),
+    layout: {
+      kind: "cluster",
+      masters: ["redis-18", "redis-28", "redis-38"],
+      replicas: { "redis-58": "redis-18", "redis-68": "redis-28", "redis-48": "redis-38" },
+      nodeTimeoutMs: 3000,
+    },
+    ...changes,
+  };
+}
+
+/** One master with two replicas, and a sentinel beside each. */
+export function smallSentinel(changes: Partial<LabInput> = {}): LabInput {
+  return {
+    name: "sentinel",
+    network: { cidr: `${PREFIX}.0/24`, loopback: nextNetwork() },
+    hosts: numberedHosts(PREFIX, [18, 28, 38]),
+    redis: testRedis(),
+    layout: {
+      kind: "sentinel",
+      masters: [{ name: "mymaster", master: "redis-18", replicas: ["redis-28", "redis-38"], quorum: 2 }],
+      sentinels: ["redis-18", "redis-28", "redis-38"],
+    },
+    ...changes,
+  };
+}
+
+/** The count that `up` prints. */
+export function changedOf({ stdout }: CliResult): number {
+  const count = /^(\d+) changed$/m.exec(stdout)?.[1];
+  if (count === undefined) throw new Error(`no count of changes in:\n${stdout}`);
+  return Number(count);
+}

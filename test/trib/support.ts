@@ -1,0 +1,120 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { moveSlots } from "../../lib/cluster/move/run.ts";
+import { observeCluster, selfOf } from "../../lib/cluster/observe.ts";
+import { settle } from "../../lib/cluster/settle.ts";
+import { eachSlot, formatRanges } from "../../lib/cluster/slots.ts";
+import { ownSlots, readTopology } from "../../lib/cluster/topology.ts";
+import { runTrib } from "../../lib/trib/run.ts";
+import { type Lab, PASSWORD } from "../cluster/support.ts";
+import { parseRanges } from "../support/ranges.ts";
+
+export interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+  /** Where values were saved that were not kept. */
+  readonly folder: string;
+}
+
+export interface RunOptions {
+  /** Lines of standard input. @default none */
+  readonly answers?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly secret?: string;
+  readonly signal?: AbortSignal;
+  /** Told all that was written so far, each time. */
+  readonly onWrite?: (out: string) => void;
+}
+
+const folders: string[] = [];
+
+/** Runs a command line in this process, with the password of the tests in its environment. */
+export async function trib(argv: readonly string[], options: RunOptions = {}): Promise<Ran> {
+  const answers = [...(options.answers ?? [])];
+  let out = "";
+  let err = "";
+  const folder = await mkdtemp(join(tmpdir(), "redis-lab-trib-"));
+  folders.push(folder);
+  const code = await runTrib(argv, {
+    write: (text) => {
+      out += text;
+      options.onWrite?.(out);
+    },
+    warn: (line) => {
+      err += `${line}\n`;
+    },
+    ask: async () => answers.shift(),
+    askSecret: async () => options.secret,
+    readFile: (path) => readFile(path, "utf8"),
+    random: Math.random,
+    now: () => new Date(),
+    environment: options.environment ?? { REDISCLI_AUTH: PASSWORD },
+    folder,
+    signal: options.signal ?? new AbortController().signal,
+  });
+  return { code, out, err, folder };
+}
+
+export async function removeFolders(): Promise<void> {
+  await Promise.all(folders.splice(0).map((folder) => rm(folder, { recursive: true, force: true })));
+}
+
+/** `m1` → its `ADDRESS:PORT`. */
+export function at(lab: Lab, name: string): string {
+  const { address, port } = lab.member(`${name}:6379`);
+  return `${address}:${port}`;
+}
+
+export async function idOf(lab: Lab, name: string): Promise<string> {
+  return String(await lab.call(`${name}:6379`, "CLUSTER", "MYID"));
+}
+
+export function call(lab: Lab, name: string, ...command: readonly string[]): Promise<unknown> {
+  return lab.call(`${name}:6379`, ...command);
+}
+
+/** A cluster of some nodes, made by redis-trib itself. */
+export async function create(lab: Lab, names: readonly string[], replicas = 0): Promise<void> {
+  const { code, out, err } = await trib(["create", "--replicas", String(replicas), "--yes", ...names.map((name) => at(lab, name))]);
+  if (code !== 0) throw new Error(`create ended with ${code}:\n${out}\n${err}`);
+}
+
+/** Brings slots to where they are wanted, `{ m1: "0-5460", … }`; slots that are not named stay. */
+export async function shape(lab: Lab, wanted: Readonly<Record<string, string>>): Promise<void> {
+  const topology = readTopology(await observeCluster(lab.members, lab.access), lab.members);
+  const live = [...topology.live.values()];
+  const moves = Object.entries(wanted).flatMap(([name, text]) => {
+    const target = `${name}:6379`;
+    const slots = new Set(eachSlot(parseRanges(text)));
+    return live
+      .filter(({ id }) => id !== target)
+      .map((source) => ({
+        source: source.id,
+        target,
+        slots: [...eachSlot(ownSlots(source))].filter((slot) => slots.has(slot)).map((slot) => ({ first: slot, last: slot })),
+      }))
+      .filter((move) => move.slots.length > 0);
+  });
+  const members = live.map(({ member }) => member);
+  if (moves.length > 0) await moveSlots(moves, members, lab.access, { emit: () => {} });
+  await settle(members, lab.access);
+}
+
+/** Slots by master, as each says itself. */
+export async function slotsOf(lab: Lab): Promise<Readonly<Record<string, string>>> {
+  const { nodes } = await observeCluster(lab.members, lab.access);
+  return Object.fromEntries(
+    [...nodes.values()].flatMap((node) => {
+      const self = node.reachable ? selfOf(node) : undefined;
+      return self?.role === "master" ? [[node.id.split(":")[0] ?? "", formatRanges(self.slots)]] : [];
+    }),
+  );
+}
+
+/** Takes slots from everybody. */
+export async function uncover(lab: Lab, names: readonly string[], slots: readonly number[]): Promise<void> {
+  // One after the other: who has not forgotten a slot yet tells the others of it again.
+  for (const name of names) for (const slot of slots) await call(lab, name, "CLUSTER", "DELSLOTS", String(slot)).catch(() => undefined);
+}

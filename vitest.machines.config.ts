@@ -1,0 +1,16 @@
+import { defineConfig } from "vitest/config";
+
+/** `npm run test:machines`: what needs real machines. Started by test/machines/run.ts, which makes the network that they live in. */
+export default defineConfig({
+  test: {
+    // vitest asks for colours in CI, and everything that a test starts would inherit that.
+    env: { NO_COLOR: "1" },
+    include: ["test/machines/**/*.test.ts"],
+    globalSetup: ["test/machines/rig/global-setup.ts"],
+    pool: "forks",
+    fileParallelism: false,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    teardownTimeout: 30_000,
+  },
+});
