@@ -95,7 +95,7 @@ Exit codes: 0 done; 1 failed, or a check found something; 2 changes pending (pla
     "leave",
     "make a host leave that the labs file declares no more; Terraform runs it before a host goes",
     () => import("./verbs/leave.ts"),
-    ["leave cluster redis-88            forgotten by all, reset and stopped; refused while it owns slots"],
+    ["leave cluster redis-88            its slots go to others; forgotten by all, reset and stopped"],
   )
     .argument("<host>", "name of the host; nothing is done for one that stays")
     .option("--json", "one JSON document on standard output");

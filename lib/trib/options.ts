@@ -76,7 +76,6 @@ export const COMMANDS: readonly CommandSpec[] = [
       "from-pass": "value",
       "from-askpass": "flag",
       "from-password-file": "value",
-      timeout: "value",
     },
   },
   { name: "help", arity: 1, usage: "(show this help)", options: {}, more: {} },
