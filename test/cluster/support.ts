@@ -21,6 +21,9 @@ const VERSION = /v=(?<version>\S+)/.exec(execFileSync(join(redisBin(), "redis-se
 /** From 7.0 on the first address of `bind` is no longer the one from which a server calls others. */
 export const CALLS_FROM_OWN_ADDRESS = wordsOf(VERSION ?? "").has("bind-source-addr");
 
+/** From 5.0 on redis-cli has --cluster. */
+export const HAS_REDIS_CLI_CLUSTER = wordsOf(VERSION ?? "").has("replicaof");
+
 /** Three masters, three replicas, and one more that is declared standby. */
 export const SIX = ["m1", "m2", "m3", "r1", "r2", "r3"] as const;
 
