@@ -81,7 +81,7 @@ describe("a source that is refused before anything is read", () => {
     );
     await expect(importInto(lab, other.client)).rejects.toMatchObject({
       code: "cluster.source-is-cluster",
-      next: expect.stringMatching(/`backup`, `restore`.*clusterSource: "this-node"/),
+      next: expect.stringMatching(/`backup`, `restore`.*--this-node/),
     });
     await fill(other.client, 40, "node:");
     await fill(other.client, 40, "{one slot}");
