@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 /** `npm test`: everything that needs neither root nor a machine of its own. */
@@ -7,8 +8,8 @@ export default defineConfig({
     env: { NO_COLOR: "1" },
     include: ["test/**/*.test.ts"],
     exclude: ["test/machines/**", "test/vms/**"],
-    // Tests wait for servers more than they compute; vitest alone would leave a core of two idle.
-    maxWorkers: "100%",
+    // Tests wait for servers as much as they compute: with a worker for each core the cores are idle half of the time.
+    maxWorkers: Math.ceil(availableParallelism() * 1.5),
     testTimeout: 90_000,
     hookTimeout: 300_000,
     globalSetup: ["test/support/global-setup.ts"],

@@ -6,7 +6,7 @@ export interface WaitOptions {
   readonly what: string;
   /** Longest wait, in milliseconds. */
   readonly timeoutMs: number;
-  /** Pause between two looks, in milliseconds. @default 100 */
+  /** Shortest pause between two looks, in milliseconds. A look that took longer is followed by as long a pause, so that who is waited for gets its turn. @default 100 */
   readonly intervalMs?: number;
   /** Told what is still missing after each look that was not satisfied. */
   readonly onPending?: (missing: string) => void;
@@ -27,7 +27,9 @@ export async function waitFor<T>(look: () => Promise<Look<T>>, options: WaitOpti
   const deadline = performance.now() + options.timeoutMs;
   for (;;) {
     options.signal?.throwIfAborted();
+    const begin = performance.now();
     const seen = await look();
+    const took = performance.now() - begin;
     if (seen.done) return seen.value;
     options.onPending?.(seen.missing);
     if (performance.now() >= deadline) {
@@ -37,6 +39,6 @@ export async function waitFor<T>(look: () => Promise<Look<T>>, options: WaitOpti
         next: options.next ?? "Run the same command again: it continues where it stopped.",
       });
     }
-    await delay(options.intervalMs ?? 100, undefined, { ...(options.signal && { signal: options.signal }) });
+    await delay(Math.max(options.intervalMs ?? 100, took), undefined, { ...(options.signal && { signal: options.signal }) });
   }
 }

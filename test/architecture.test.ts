@@ -159,6 +159,7 @@ const NAMED_AFTER_A_MATTER: Readonly<Record<string, string>> = {
   "test/redis/parsers.test.ts": "all parsers, on recorded replies",
   "test/cluster/requests.test.ts": "requests of users as plans: plan-moves, membership, references, differences",
   "test/cluster/move/sweep.test.ts": "moves that end anywhere, and what recovers from that",
+  "test/trib/differential.test.ts": "what redis-cli --cluster plans on the same servers",
   "test/trib/transcripts.test.ts": "what redis-trib.rb itself said, on real servers",
   "test/render/golden.test.ts": "every file of both labs, byte for byte",
   "test/render/centos-7.test.ts": "what CentOS 7 needs otherwise than a newer system",
