@@ -31,24 +31,24 @@ beforeAll(async () => {
 afterAll(() => project.remove());
 
 /** A command for each key, at the master that owns it. */
-async function send(to: LabInput, command: (name: string) => readonly string[], keys = names): Promise<Map<string, unknown>> {
+async function send(to: LabInput, command: (name: string) => readonly string[], keys = names): Promise<Map<string, string>> {
   const { shards } = JSON.parse((await project.ok(["cluster", "topology", to.name, "--json"])).stdout) as {
     readonly shards: readonly {
       readonly master: { readonly instance: string };
       readonly slots: readonly { first: number; last: number }[];
     }[];
   };
-  const replies = new Map<string, unknown>();
+  const replies = new Map<string, string>();
   for (const { master, slots } of shards) {
     const mine = keys.filter((name) => slots.some(({ first, last }) => first <= keySlot(name) && keySlot(name) <= last));
     const client = await project.client(to, master.instance);
-    for (const [index, reply] of (await client.callAll(mine.map(command))).entries()) replies.set(mine[index] ?? "", reply);
+    for (const [index, reply] of (await client.callAll(mine.map(command))).entries()) replies.set(mine[index] ?? "", String(reply));
     client.close();
   }
   return replies;
 }
 
-const digest = (values: ReadonlyMap<string, unknown>) =>
+const digest = (values: ReadonlyMap<string, string>) =>
   createHash("sha256")
     .update(JSON.stringify([...values].sort(([a], [b]) => a.localeCompare(b))))
     .digest("hex");
@@ -59,7 +59,9 @@ describe("a backup", () => {
     const { stdout } = await project.ok(["cluster", "backup", "cluster", "monday"]);
     expect(stdout).toContain(`${KEYS} keys`);
     expect((await readdir(join(project.folder, "monday"))).filter((name) => name.endsWith(".rdb"))).toHaveLength(3);
-    expect((await project.ok(["cluster", "backup", "cluster", "monday", "--check", "--load"])).stdout).toContain(`${KEYS} keys`);
+    const checked = (await project.ok(["cluster", "backup", "cluster", "monday", "--check", "--load"])).stdout;
+    expect([...checked.matchAll(/\.rdb: (\d+) keys in /g)].reduce((sum, [, keys]) => sum + Number(keys), 0)).toBe(KEYS);
+    expect(checked).toMatch(/monday: the backup of \S+ is whole$/m);
     const again = await project.run(["cluster", "backup", "cluster", "monday"]);
     expect([again.code, again.stderr]).toEqual([1, expect.stringContaining("monday")]);
   });

@@ -20,7 +20,7 @@ export function sourcePassword(source: string, given: "none" | "wrong", user: st
         : `The source ${source} refused the password${who}.`,
     next:
       given === "none"
-        ? "Give its password (and its user, where it has ACL users)."
+        ? "Give it: --from-password-file FILE, REDIS_LAB_FROM_PASSWORD, or --from-askpass; with --from-user where it belongs to an ACL user."
         : "Give the password (requirepass, or that of the ACL user) of the source; it need not be that of the cluster.",
   });
 }
