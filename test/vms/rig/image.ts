@@ -3,9 +3,9 @@ import { createReadStream } from "node:fs";
 import { mkdir, readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { cached } from "../../support/cached.ts";
 import { run, tryRun } from "../../support/command.ts";
 import { hostAptOptions, hostSources } from "../../support/debian-packages.ts";
-import { cached } from "./cache.ts";
 import { CUSTOMIZE, EXCLUDED, PACKAGES, SUITE } from "./image-recipe.ts";
 
 /** A bootable cloud image, as a lab's `libvirt.image` wants it. */
@@ -29,7 +29,7 @@ export async function ensureImage(log: (line: string) => void): Promise<TestImag
     .update(JSON.stringify([SUITE, PACKAGES, EXCLUDED, CUSTOMIZE, DISK_MIB]))
     .digest("hex")
     .slice(0, 16);
-  const folder = await cached(`image-${key}`, async (work) => {
+  const folder = await cached("test-vms", `image-${key}`, async (work) => {
     log("making the image of the VMs with mmdebstrap (once; about two minutes) …");
     await mkdir(join(work, "image"));
     await makeTree(work);

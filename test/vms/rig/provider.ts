@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { link, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { cached } from "../../support/cached.ts";
 import { run, tryRun } from "../../support/command.ts";
-import { cached } from "./cache.ts";
 
 /** The last release before the incompatible 0.9; the bindings in providers/libvirt are generated from it. */
 export const PROVIDER_VERSION = "0.8.3";
@@ -32,7 +32,7 @@ async function ensureMirror(log: (line: string) => void): Promise<string> {
   const go = (await goBinary()) ?? "go";
   const name = `terraform-provider-libvirt_v${PROVIDER_VERSION}`;
   const platform = (await run(go, ["env", "GOOS", "GOARCH"])).trim().replace("\n", "_");
-  const binary = await cached(`${name}_${platform}`, async (work) => {
+  const binary = await cached("test-vms", `${name}_${platform}`, async (work) => {
     log(`compiling the provider ${SOURCE} ${PROVIDER_VERSION} (once; about a minute) …`);
     await writeFile(join(work, "go.mod"), `module mirror\n\ngo 1.22\n\nrequire ${MODULE} v${PROVIDER_VERSION}\n`);
     await writeFile(join(work, "tools.go"), `//go:build tools\n\npackage tools\n\nimport _ "${MODULE}"\n`);
@@ -40,7 +40,7 @@ async function ensureMirror(log: (line: string) => void): Promise<string> {
     return join(work, "provider");
   });
   const address = await addressOfProvider();
-  return cached(`mirror_${address.replaceAll("/", "_")}_${PROVIDER_VERSION}_${platform}`, async (work) => {
+  return cached("test-vms", `mirror_${address.replaceAll("/", "_")}_${PROVIDER_VERSION}_${platform}`, async (work) => {
     const folder = join(work, "mirror", address, PROVIDER_VERSION, platform);
     await mkdir(folder, { recursive: true });
     await link(binary, join(folder, name));
@@ -50,7 +50,7 @@ async function ensureMirror(log: (line: string) => void): Promise<string> {
 
 /** HOST/NAMESPACE/TYPE of the provider, by whichever registry this Terraform has for its default. */
 async function addressOfProvider(): Promise<string> {
-  const folder = await cached("requires", async (work) => {
+  const folder = await cached("test-vms", "requires", async (work) => {
     const configuration = `terraform {\n  required_providers {\n    libvirt = { source = "${SOURCE}", version = "${PROVIDER_VERSION}" }\n  }\n}\n`;
     await mkdir(join(work, "requires"));
     await writeFile(join(work, "requires", "main.tf"), configuration);
