@@ -47,7 +47,7 @@ const ARROWS: Readonly<Record<string, Readonly<Record<string, Arrow>>>> = {
   },
   trib: {
     cluster: { why: "it says in redis-trib's words what the engine plans and does" },
-    redis: { only: /^(client|info|types)$/, why: "call and import speak to servers themselves" },
+    redis: { only: /^(client|info|reply-error|types)$/, why: "call and import speak to servers themselves" },
     connection: { only: /^sockets$/, why: "it reaches nodes from this computer alone" },
   },
   operations: {
@@ -216,6 +216,24 @@ test("imports follow the arrows between the rooms", () => {
       : [`${each.from} imports ${target}: ${from} → ${to} is for ${arrow.only} alone`];
   });
   expect(wrong).toEqual([]);
+});
+
+test("no files import each other in a circle, types included", () => {
+  const targets = new Map(
+    sources.map((file) => [file, imports.filter(({ from }) => from === file).flatMap((each) => targetOf(each) ?? [])]),
+  );
+  const done = new Set<string>();
+  const circleFrom = (file: string, way: readonly string[]): string | undefined => {
+    if (way.includes(file)) return [...way.slice(way.indexOf(file)), file].join(" → ");
+    if (done.has(file)) return undefined;
+    for (const target of targets.get(file) ?? []) {
+      const circle = circleFrom(target, [...way, file]);
+      if (circle !== undefined) return circle;
+    }
+    done.add(file);
+    return undefined;
+  };
+  expect(sources.flatMap((file) => circleFrom(file, []) ?? [])).toEqual([]);
 });
 
 test("the arrows have no circle", () => {

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type CommonOptions, openContext } from "./context.ts";
-import type { ProgramHost, Verb } from "./program.ts";
+import type { ProgramHost, Verb } from "./verb.ts";
 
 /** What a cluster verb's module exports: its work by the name of the verb. */
 export interface ClusterVerb {

@@ -1,18 +1,8 @@
 import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import { addClusterVerbs } from "./cluster-program.ts";
-import { type CommonOptions, openContext, type VerbContext } from "./context.ts";
-
-/** What the process hands to the program. */
-export interface ProgramHost {
-  readonly signal: AbortSignal;
-  readonly exitWith: (code: number) => void;
-}
-
-/** What a verb's module exports: its work, returning an exit code. Options are what commander parsed. */
-export interface Verb<Options = Record<string, never>> {
-  run(context: VerbContext, options: Options, words: readonly string[]): Promise<number>;
-}
+import { type CommonOptions, openContext } from "./context.ts";
+import type { ProgramHost, Verb } from "./verb.ts";
 
 /**
  * The command line. Verbs are described here and loaded when they run: `--help` must not wait for SSH, templates or tables.

@@ -1,6 +1,6 @@
 import type { Emit } from "../events.ts";
-import { RedisReplyError } from "../redis/client.ts";
 import { configSet } from "../redis/commands.ts";
+import { RedisReplyError } from "../redis/reply-error.ts";
 import type { InstanceAccess } from "../redis/types.ts";
 import { waitFor } from "../wait.ts";
 import { commandRefused } from "./errors.ts";

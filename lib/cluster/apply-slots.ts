@@ -1,7 +1,7 @@
-import { RedisReplyError } from "../redis/client.ts";
+import { RedisReplyError } from "../redis/reply-error.ts";
 import type { Argument, InstanceAccess } from "../redis/types.ts";
 import { waitFor } from "../wait.ts";
-import type { ApplyOptions } from "./apply.ts";
+import type { ApplyOptions } from "./apply-options.ts";
 import { knownEpoch, raiseAndSpread } from "./epochs.ts";
 import { commandRefused, unknownInstance } from "./errors.ts";
 import { gatherKeys } from "./move/gather.ts";

@@ -1,32 +1,16 @@
 import { isLabError } from "../error.ts";
-import type { Emit } from "../events.ts";
-import { RedisReplyError } from "../redis/client.ts";
 import { parseClusterNodes } from "../redis/cluster-nodes.ts";
+import { RedisReplyError } from "../redis/reply-error.ts";
 import type { ClusterNode, InstanceAccess, Reply } from "../redis/types.ts";
 import { waitFor } from "../wait.ts";
 import { type Agreement, formed, joined, lookAround, outOfStep } from "./agree.ts";
-import { applyMemberAction, type MemberOptions } from "./apply-members.ts";
+import { applyMemberAction } from "./apply-members.ts";
+import type { ApplyOptions } from "./apply-options.ts";
 import { applyMoves, applySlotAction } from "./apply-slots.ts";
 import { diagnoseBus } from "./diagnose.ts";
 import { commandRefused, notFormed, notJoined, refusedPlan, slotTaken, unknownInstance } from "./errors.ts";
-import type { MoveOptions, MoveReport } from "./move/types.ts";
 import { countSlots, eachSlot, formatRanges, rangesWhere, withoutSlots } from "./slots.ts";
 import type { ClusterAction, ClusterMember, ClusterPlan } from "./types.ts";
-
-export interface ApplyOptions {
-  readonly emit: Emit;
-  /** Longest time for one wait, in milliseconds. @default 60000 */
-  readonly timeoutMs?: number;
-  /** When a wait starts to look for the reason, in milliseconds. @default 4000 */
-  readonly diagnoseAfterMs?: number;
-  readonly signal?: AbortSignal;
-  /** How slots are moved. */
-  readonly move?: Omit<MoveOptions, "emit" | "signal">;
-  /** When shards were last failed over. @default no failover before */
-  readonly failovers?: NonNullable<MemberOptions["failovers"]>;
-  /** Told what each group of moves came to. */
-  readonly onMoved?: (report: MoveReport) => void;
-}
 
 /** Pause between two MEETs of the same pair, in milliseconds: a handshake lives for max(cluster-node-timeout, 1 s), and a repeated MEET costs nothing. */
 const MEET_AGAIN_MS = 1000;

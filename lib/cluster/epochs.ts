@@ -1,5 +1,5 @@
 import { BUS_OFFSET } from "../lab/instances.ts";
-import { RedisReplyError } from "../redis/client.ts";
+import { RedisReplyError } from "../redis/reply-error.ts";
 import type { InstanceAccess } from "../redis/types.ts";
 import { type Look, waitFor } from "../wait.ts";
 import { commandRefused } from "./errors.ts";

@@ -1,8 +1,8 @@
 import { isLabError } from "../error.ts";
 import type { Emit } from "../events.ts";
-import { RedisReplyError } from "../redis/client.ts";
 import { parseInfo } from "../redis/info.ts";
 import { pairsOf } from "../redis/pairs.ts";
+import { RedisReplyError } from "../redis/reply-error.ts";
 import type { InstanceAccess } from "../redis/types.ts";
 import { type Look, waitFor } from "../wait.ts";
 import { commandRefused, noHealthyReplica, notAMaster, notPromoted, unknownInstance } from "./errors.ts";

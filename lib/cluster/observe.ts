@@ -1,8 +1,8 @@
 import pLimit from "p-limit";
 import { whatOf } from "../error.ts";
-import { RedisReplyError } from "../redis/client.ts";
 import { parseClusterNodes } from "../redis/cluster-nodes.ts";
 import { parseClusterInfo, parseInfo } from "../redis/info.ts";
+import { RedisReplyError } from "../redis/reply-error.ts";
 import type { ClusterNode, EngineInstance, InstanceAccess, Reply } from "../redis/types.ts";
 import type { ClusterMember, ClusterObservation, NodeObservation } from "./types.ts";
 

@@ -1,4 +1,4 @@
-import { RedisReplyError } from "../redis/client.ts";
+import { RedisReplyError } from "../redis/reply-error.ts";
 import type { Argument, InstanceAccess, Reply } from "../redis/types.ts";
 import { proofFailed } from "./errors.ts";
 import { observeCluster } from "./observe.ts";

@@ -1,5 +1,6 @@
 import type { InstanceAccess } from "../redis/types.ts";
-import { type ApplyOptions, applyCluster } from "./apply.ts";
+import { applyCluster } from "./apply.ts";
+import type { ApplyOptions } from "./apply-options.ts";
 import { countKeys } from "./count-keys.ts";
 import { mastersOf, planFix, suspectSlots } from "./fix.ts";
 import { continueJournal, type OpenMove } from "./journal.ts";

@@ -1,5 +1,6 @@
 import type { InstanceAccess } from "../redis/types.ts";
-import { type ApplyOptions, applyCluster } from "./apply.ts";
+import { applyCluster } from "./apply.ts";
+import type { ApplyOptions } from "./apply-options.ts";
 import { countKeys } from "./count-keys.ts";
 import { describeSlotAction } from "./describe.ts";
 import { mastersGone } from "./errors.ts";

@@ -1,7 +1,7 @@
 import { LabError } from "../error.ts";
 import type { Vm } from "../lab/vms.ts";
 import { explainStart } from "./explain-start.ts";
-import type { ImageKind } from "./images.ts";
+import type { ImageKind } from "./image-kind.ts";
 import { sshDestination, virshCommand } from "./uri.ts";
 
 export function noVirsh(cause: unknown): LabError {

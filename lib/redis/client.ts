@@ -4,22 +4,11 @@ import { Decoder, RESP_TYPES } from "@redis/client/dist/lib/RESP/decoder.js";
 import encoder from "@redis/client/dist/lib/RESP/encoder.js";
 import { isLabError } from "../error.ts";
 import { callTimeout, clientClosed, connectionLost, connectionRefusedByServer, notRedis, unreachable, wrongPassword } from "./errors.ts";
+import { RedisReplyError } from "./reply-error.ts";
 import type { Argument, BatchReply, CallOptions, Credentials, Dial, RedisClient, Reply, TypedReply } from "./types.ts";
 
 /** The encoder is CommonJS: Node gives the module as its default, bundlers and the test runner the function itself. */
 const encodeCommand: typeof encoder.default = typeof encoder === "function" ? encoder : encoder.default;
-
-/** An error reply, for example `-MOVED 866 10.0.0.1:6379`. The message is the whole text, without arguments that are secret. */
-export class RedisReplyError extends Error {
-  /** First word, for example `MOVED`, `NOAUTH`, `ERR`. */
-  readonly code: string;
-
-  constructor(text: string) {
-    super(text);
-    this.name = "RedisReplyError";
-    this.code = text.split(" ", 1)[0] ?? "";
-  }
-}
 
 export interface ConnectOptions {
   /** Tried in order; none means that no AUTH is sent. */

@@ -1,6 +1,6 @@
-import { RedisReplyError } from "./client.ts";
 import { unreadableReply } from "./errors.ts";
 import { pairsOf } from "./pairs.ts";
+import { RedisReplyError } from "./reply-error.ts";
 import type { RedisClient, Reply } from "./types.ts";
 
 /** What all entries of SENTINEL MASTERS, SLAVES and SENTINELS have. Flags: `slave` is given as `replica`. */

@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream";
-import type { RedisReplyError } from "./client.ts";
+import type { RedisReplyError } from "./reply-error.ts";
 
 /** A reply, decoded: status and bulk strings are both strings (UTF-8). Error replies are thrown as `RedisReplyError`. */
 export type Reply = string | number | null | readonly Reply[];

@@ -1,8 +1,8 @@
 import { LabError, messageOf } from "../error.ts";
 import type { Emit } from "../events.ts";
 import type { Secrets } from "../lab/secrets.ts";
-import { RedisReplyError } from "../redis/client.ts";
 import { replicaOf } from "../redis/commands.ts";
+import { RedisReplyError } from "../redis/reply-error.ts";
 import { sentinelMaster, sentinelMonitor, sentinelRemove, sentinelSet } from "../redis/sentinel-commands.ts";
 import type { EngineInstance, InstanceAccess, RedisClient } from "../redis/types.ts";
 import { type Look, waitFor } from "../wait.ts";

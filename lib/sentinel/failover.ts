@@ -1,6 +1,6 @@
 import { LabError, messageOf } from "../error.ts";
-import { RedisReplyError } from "../redis/client.ts";
 import { killClients, replicaOf } from "../redis/commands.ts";
+import { RedisReplyError } from "../redis/reply-error.ts";
 import { sentinelAddressOf, sentinelFailover } from "../redis/sentinel-commands.ts";
 import type { EngineInstance, InstanceAccess } from "../redis/types.ts";
 import { type Look, type WaitOptions, waitFor } from "../wait.ts";

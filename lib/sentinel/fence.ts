@@ -1,5 +1,5 @@
-import { RedisReplyError } from "../redis/client.ts";
 import { configGet, setMinReplicasToWrite } from "../redis/commands.ts";
+import { RedisReplyError } from "../redis/reply-error.ts";
 import type { RedisClient } from "../redis/types.ts";
 import { wordsOf } from "../redis/words.ts";
 

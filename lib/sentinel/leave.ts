@@ -1,6 +1,6 @@
 import { isLabError } from "../error.ts";
-import { RedisReplyError } from "../redis/client.ts";
 import { readServerInfo } from "../redis/commands.ts";
+import { RedisReplyError } from "../redis/reply-error.ts";
 import { sentinelReset } from "../redis/sentinel-commands.ts";
 import type { EngineInstance, InstanceAccess } from "../redis/types.ts";
 import { type Look, type WaitOptions, waitFor } from "../wait.ts";

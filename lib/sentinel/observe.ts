@@ -1,6 +1,6 @@
 import { whatOf } from "../error.ts";
-import { RedisReplyError } from "../redis/client.ts";
 import { minReplicasToWrite, readServerInfo } from "../redis/commands.ts";
+import { RedisReplyError } from "../redis/reply-error.ts";
 import { type SentinelMaster, sentinelCheckQuorum, sentinelMasters, sentinelPeers, sentinelReplicas } from "../redis/sentinel-commands.ts";
 import type { EngineInstance, InstanceAccess, RedisClient } from "../redis/types.ts";
 import { fencedFrom } from "./fence.ts";

@@ -1,4 +1,5 @@
 import { isLabError } from "../error.ts";
+import { RedisReplyError } from "../redis/reply-error.ts";
 import { type Arguments, parseArguments } from "./arguments.ts";
 import { sayWhy } from "./errors.ts";
 import { helpText, moreHelp } from "./help.ts";
@@ -72,7 +73,6 @@ async function endOf(error: unknown, host: TribHost, screen: Screen): Promise<nu
   }
   if (!isLabError(error)) {
     // What a server refuses in plain words: a user without the right to it, a disk that is full at SHUTDOWN.
-    const { RedisReplyError } = await import("../redis/client.ts");
     if (!(error instanceof RedisReplyError)) throw error;
     screen.xputs(`[ERR] ${error.message}`);
     return FAILED;

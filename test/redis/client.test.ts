@@ -2,7 +2,8 @@ import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { connectRedis, connectStream, RedisReplyError } from "../../lib/redis/client.ts";
+import { connectRedis, connectStream } from "../../lib/redis/client.ts";
+import { RedisReplyError } from "../../lib/redis/reply-error.ts";
 import type { Dial, RedisClient } from "../../lib/redis/types.ts";
 import { startServer, type TestServer } from "../support/redis.ts";
 

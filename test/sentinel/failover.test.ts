@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { connectRedis, RedisReplyError } from "../../lib/redis/client.ts";
+import { connectRedis } from "../../lib/redis/client.ts";
 import { setMinReplicasToWrite } from "../../lib/redis/commands.ts";
+import { RedisReplyError } from "../../lib/redis/reply-error.ts";
 import type { EngineInstance, RedisClient } from "../../lib/redis/types.ts";
 import { failOverFenced } from "../../lib/sentinel/failover.ts";
 import { raiseFence } from "../../lib/sentinel/fence.ts";

@@ -1,7 +1,8 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { setImmediate as breathe } from "node:timers/promises";
-import { connectRedis, RedisReplyError } from "../../lib/redis/client.ts";
+import { connectRedis } from "../../lib/redis/client.ts";
+import { RedisReplyError } from "../../lib/redis/reply-error.ts";
 import type { RedisClient, Reply } from "../../lib/redis/types.ts";
 
 /** `ADDRESS:PORT`. */

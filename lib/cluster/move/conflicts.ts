@@ -1,4 +1,4 @@
-import { RedisReplyError } from "../../redis/client.ts";
+import { RedisReplyError } from "../../redis/reply-error.ts";
 import type { Argument, BatchReply } from "../../redis/types.ts";
 import { valuesDiffer } from "../errors.ts";
 import { sameContent } from "../transfer/compare.ts";

@@ -1,4 +1,4 @@
-import { RedisReplyError } from "../../redis/client.ts";
+import { RedisReplyError } from "../../redis/reply-error.ts";
 import type { Argument, BatchReply, Credentials } from "../../redis/types.ts";
 import { migrateRefused, orphansAtTarget, valueTooLarge } from "../errors.ts";
 import { BATCH_BYTES, type Batch, type BatchLimits, nextBatch, timeoutFor } from "./batches.ts";

@@ -1,4 +1,4 @@
-import { RedisReplyError } from "../../redis/client.ts";
+import { RedisReplyError } from "../../redis/reply-error.ts";
 import type { Argument, BatchReply, RedisClient } from "../../redis/types.ts";
 import { sameBytes } from "./payload.ts";
 import { sameLife, type Value } from "./value.ts";

@@ -1,5 +1,5 @@
 import { isLabError, whatOf } from "../../error.ts";
-import { RedisReplyError } from "../../redis/client.ts";
+import { RedisReplyError } from "../../redis/reply-error.ts";
 import type { Argument, BatchReply, RedisClient } from "../../redis/types.ts";
 import { timeoutFor } from "../move/batches.ts";
 import { keySlot } from "../slots.ts";

@@ -1,4 +1,4 @@
-import { RedisReplyError } from "../../redis/client.ts";
+import { RedisReplyError } from "../../redis/reply-error.ts";
 import type { Argument, RedisClient } from "../../redis/types.ts";
 import { compareAll } from "./compare.ts";
 import { restoreWords, type Value } from "./value.ts";

@@ -1,4 +1,4 @@
-import { RedisReplyError } from "../../redis/client.ts";
+import { RedisReplyError } from "../../redis/reply-error.ts";
 import type { RedisClient } from "../../redis/types.ts";
 import { targetRefuses } from "./errors.ts";
 import type { Routes } from "./routes.ts";

@@ -1,5 +1,5 @@
 import { messageOf } from "../../error.ts";
-import { RedisReplyError } from "../../redis/client.ts";
+import { RedisReplyError } from "../../redis/reply-error.ts";
 import type { Argument, BatchReply, RedisClient } from "../../redis/types.ts";
 import { type Batch, timeoutFor } from "../move/batches.ts";
 import { sourceRefuses } from "./errors.ts";

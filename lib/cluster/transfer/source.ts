@@ -1,6 +1,7 @@
 import { isLabError } from "../../error.ts";
-import { connectRedis, RedisReplyError } from "../../redis/client.ts";
+import { connectRedis } from "../../redis/client.ts";
 import { parseServerInfo, type ServerInfo } from "../../redis/commands.ts";
+import { RedisReplyError } from "../../redis/reply-error.ts";
 import type { Dial, RedisClient } from "../../redis/types.ts";
 import {
   badDatabase,

@@ -1,4 +1,4 @@
-import type { ApplyOptions } from "../../cluster/apply.ts";
+import type { ApplyOptions } from "../../cluster/apply-options.ts";
 import { beginJournal, quarantineIn } from "../../cluster/journal.ts";
 import type { Session } from "../session.ts";
 

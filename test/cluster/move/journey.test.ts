@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { answered, batchOf, beginJourney, type Journey, questionsOf, type Route, settled } from "../../../lib/cluster/move/journey.ts";
-import { RedisReplyError } from "../../../lib/redis/client.ts";
+import { RedisReplyError } from "../../../lib/redis/reply-error.ts";
 import type { BatchReply } from "../../../lib/redis/types.ts";
 
 const ROUTE: Route = {

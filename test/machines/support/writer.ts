@@ -2,7 +2,8 @@ import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { dialDirectly } from "../../../lib/connection/sockets.ts";
 import { messageOf } from "../../../lib/error.ts";
-import { connectRedis, RedisReplyError } from "../../../lib/redis/client.ts";
+import { connectRedis } from "../../../lib/redis/client.ts";
+import { RedisReplyError } from "../../../lib/redis/reply-error.ts";
 import type { RedisClient } from "../../../lib/redis/types.ts";
 
 /** What became of a writer's work. */

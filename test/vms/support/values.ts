@@ -1,5 +1,6 @@
 import { dialDirectly } from "../../../lib/connection/sockets.ts";
-import { connectRedis, RedisReplyError } from "../../../lib/redis/client.ts";
+import { connectRedis } from "../../../lib/redis/client.ts";
+import { RedisReplyError } from "../../../lib/redis/reply-error.ts";
 import type { RedisClient, Reply } from "../../../lib/redis/types.ts";
 
 /** A client of a cluster that knows its values by heart: `key-N` is `value-N`. */
