@@ -34,6 +34,9 @@ export function adviceFor(code: string): string | undefined {
     case "cluster.orphans":
     case "cluster.values-differ":
       return "Run `redis-trib fix` first; with --replace the value of the slot's owner is kept, and the other one saved to a file.";
+    case "cluster.backup-folder":
+    case "cluster.backup-not-written":
+      return undefined;
     default:
       return code.startsWith("cluster.") || code.startsWith("wait.")
         ? "Look with `redis-trib check`; `redis-trib fix` finishes what was left open."

@@ -2,7 +2,7 @@ import { COMMANDS } from "./options.ts";
 
 /** The help of redis-trib.rb 4.0.14, line for line. */
 export function helpText(): string {
-  const lines = COMMANDS.flatMap(({ name, usage, options }) => [
+  const lines = COMMANDS.filter(({ added }) => added !== true).flatMap(({ name, usage, options }) => [
     `  ${name.padEnd(15)} ${usage}`,
     ...Object.entries(options).map(([option, shape]) => `                  --${option}${shape === "flag" ? "" : " <arg>"}`),
   ]);
@@ -16,9 +16,10 @@ For check, fix, reshard, del-node, set-timeout you can specify the host and port
 
 /** What came later: said apart, so that the help itself stays what it was. */
 export function moreHelp(): readonly string[] {
-  const lines = COMMANDS.flatMap(({ name, more }) => {
+  const lines = COMMANDS.flatMap(({ name, usage, more, added }) => {
     const options = Object.entries(more).map(([option, shape]) => `--${option}${shape === "flag" ? "" : " <arg>"}`);
-    return options.length === 0 ? [] : [`  ${name.padEnd(15)} ${options.join(" ")}`];
+    const words = added === true ? [usage, ...options] : options;
+    return words.length === 0 ? [] : [`  ${name.padEnd(15)} ${words.join(" ")}`];
   });
   return [
     "",

@@ -13,6 +13,8 @@ export interface CommandSpec {
   readonly options: Readonly<Record<string, OptionShape>>;
   /** What redis-trib.rb did not have. */
   readonly more: Readonly<Record<string, OptionShape>>;
+  /** A command that redis-trib.rb did not have. */
+  readonly added?: true;
 }
 
 const HOST = "host:port";
@@ -78,6 +80,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       "from-password-file": "value",
     },
   },
+  { name: "backup", arity: 3, usage: "host:port folder", options: {}, more: {}, added: true },
   { name: "help", arity: 1, usage: "(show this help)", options: {}, more: {} },
 ];
 

@@ -20,6 +20,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   "set-timeout": () => import("./commands/set-timeout.ts"),
   call: () => import("./commands/call.ts"),
   import: () => import("./commands/import.ts"),
+  backup: () => import("./commands/backup.ts"),
 };
 
 const DONE = 0;
