@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { setMaxListeners } from "node:events";
 import { CommanderError } from "commander";
 import { isLabError } from "../error.ts";
 import { EXIT } from "./exit-codes.ts";
@@ -18,6 +19,8 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
 ]);
 
 const interruption = new AbortController();
+// Everything that waits listens to it; with many nodes that is no leak.
+setMaxListeners(0, interruption.signal);
 let interrupted = false;
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => {

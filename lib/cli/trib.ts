@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { setMaxListeners } from "node:events";
 import { readFile } from "node:fs/promises";
 import type { Interface } from "node:readline";
 import { hasSecrets, withoutSecrets } from "../trib/arguments.ts";
@@ -9,6 +10,8 @@ const argv = process.argv.slice(2);
 if (hasSecrets(argv)) process.title = ["redis-trib", ...withoutSecrets(argv)].join(" ");
 
 const interruption = new AbortController();
+// Everything that waits listens to it; with many nodes that is no leak.
+setMaxListeners(0, interruption.signal);
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => {
     if (interruption.signal.aborted) process.exit(EXIT.interrupted);

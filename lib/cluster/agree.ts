@@ -1,6 +1,7 @@
 import type { InstanceAccess } from "../redis/types.ts";
 import type { Look } from "../wait.ts";
 import { observeCluster } from "./observe.ts";
+import { formatRanges } from "./slots.ts";
 import { acquaintances, type LiveNode, readTopology, signatureOf } from "./topology.ts";
 import type { ClusterMember } from "./types.ts";
 
@@ -8,6 +9,11 @@ import type { ClusterMember } from "./types.ts";
 export interface Gap {
   readonly from: LiveNode;
   readonly to: LiveNode;
+}
+
+/** What one node believes of another that this one does not say of itself any more. */
+export interface Stale extends Gap {
+  readonly what: "role" | "slots" | "config epoch";
 }
 
 /** What a look at some nodes gave, as a wait needs it. */
@@ -20,8 +26,8 @@ export interface Agreement {
   readonly astray: readonly string[];
   /** Nodes that another one believes to have failed. */
   readonly doubted: readonly string[];
-  /** Nodes that have not heard of the present config epoch of another one: a slot that was given to them now could be taken back by an older packet. */
-  readonly outdated: readonly string[];
+  /** While a config epoch is among them, a slot that was given to somebody now could be taken back by an older packet. */
+  readonly stale: readonly Stale[];
 }
 
 /** Looks at some instances of the cluster and lists who does not know whom. */
@@ -33,9 +39,10 @@ export async function lookAround(
   const asked = members.filter(({ id }) => instances.includes(id));
   const topology = readTopology(await observeCluster(asked, access), asked);
   const nodes = [...topology.live.values()];
+  const byNodeId = new Map(nodes.map((node) => [node.nodeId, node]));
   const known = nodes.flatMap((from) =>
     acquaintances(from.view).flatMap((line) => {
-      const to = nodes.find(({ nodeId }) => nodeId === line.id);
+      const to = byNodeId.get(line.id);
       return to === undefined ? [] : [{ from, to, line }];
     }),
   );
@@ -50,20 +57,46 @@ export async function lookAround(
     doubted: known
       .filter(({ line: { flags } }) => flags.has("fail") || flags.has("fail?"))
       .map(({ from, to }) => `${from.id} believes that ${to.id} has failed`),
-    outdated: known
-      .filter(({ to, line }) => to.self.role === "master" && line.configEpoch < to.self.configEpoch)
-      .map(({ from, to }) => `${from.id} has not heard of the config epoch of ${to.id}`),
+    stale: staleViews(nodes),
     silent: [...topology.absent].map(([id, { why }]) => `an answer of ${id} (${why})`),
-    gaps: nodes.flatMap((from) =>
-      nodes.filter((to) => !acquaintances(from.view).some(({ id }) => id === to.nodeId)).map((to) => ({ from, to })),
-    ),
+    gaps: gapsBetween(nodes),
   };
+}
+
+export function gapsBetween(nodes: readonly LiveNode[]): readonly Gap[] {
+  return nodes.flatMap((from) => {
+    const known = new Set(acquaintances(from.view).map(({ id }) => id));
+    return nodes.filter(({ nodeId }) => !known.has(nodeId)).map((to) => ({ from, to }));
+  });
+}
+
+/** Pure. */
+export function staleViews(nodes: readonly LiveNode[]): readonly Stale[] {
+  const present = new Map(nodes.map((to) => [to.nodeId, { to, slots: formatRanges(to.self.slots) }]));
+  return nodes.flatMap((from) =>
+    acquaintances(from.view).flatMap((line): Stale[] => {
+      const known = present.get(line.id);
+      if (known === undefined || line.myself) return [];
+      const { to, slots } = known;
+      if (line.role !== to.self.role || line.masterId !== to.self.masterId) return [{ from, to, what: "role" }];
+      if (formatRanges(line.slots) !== slots) return [{ from, to, what: "slots" }];
+      return to.self.role === "master" && line.configEpoch < to.self.configEpoch ? [{ from, to, what: "config epoch" }] : [];
+    }),
+  );
+}
+
+export function gapText({ from, to }: Gap): string {
+  return `${from.id} does not know ${to.id}`;
+}
+
+export function staleText({ from, to, what }: Stale): string {
+  return `${from.id} has not heard of the ${what} of ${to.id}`;
 }
 
 /** Done when every node knows every other, at its declared address, and has a link to it. */
 export function joined({ silent, gaps, astray, nodes }: Agreement): Look<readonly LiveNode[]> {
   if (silent.length > 0) return { done: false, missing: silent.join("; ") };
-  if (gaps.length > 0) return { done: false, missing: listing(gaps.map(({ from, to }) => `${from.id} does not know ${to.id}`)) };
+  if (gaps.length > 0) return { done: false, missing: listing(gaps.map(gapText)) };
   if (astray.length > 0) return { done: false, missing: listing(astray) };
   return { done: true, value: nodes };
 }
@@ -79,7 +112,7 @@ export function formed(agreement: Agreement): Look<readonly LiveNode[]> {
       .map(({ id }) => `${id} is not in step with its master`),
     ...nodes.filter(({ clusterState }) => clusterState !== "ok").map(({ id }) => `${id} says cluster_state:fail`),
     ...agreement.doubted,
-    ...agreement.outdated,
+    ...agreement.stale.map(staleText),
   ];
   if (new Set(nodes.map(signatureOf)).size > 1) missing.push("one view of members, roles and slots on all nodes");
   return missing.length > 0 ? { done: false, missing: listing(missing) } : { done: true, value: nodes };

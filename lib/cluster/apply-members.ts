@@ -1,11 +1,15 @@
 import type { Emit } from "../events.ts";
+import { parseClusterNodes } from "../redis/cluster-nodes.ts";
 import { configSet } from "../redis/commands.ts";
 import { RedisReplyError } from "../redis/reply-error.ts";
 import type { InstanceAccess } from "../redis/types.ts";
 import { waitFor } from "../wait.ts";
+import { lookAround } from "./agree.ts";
 import { commandRefused } from "./errors.ts";
 import { failOverMaster } from "./failover.ts";
-import { observeCluster, selfOf } from "./observe.ts";
+import { introduce } from "./introduce.ts";
+import { observeCluster } from "./observe.ts";
+import { acquaintances } from "./topology.ts";
 import type { ClusterAction, ClusterMember, MemberAction } from "./types.ts";
 
 export interface MemberOptions {
@@ -32,7 +36,7 @@ export async function applyMemberAction(
 ): Promise<boolean> {
   switch (action.kind) {
     case "replicate":
-      return replicate(action.instance, action.master, members, access);
+      return replicate(action.instance, action.master, members, access, options);
     case "forget-node":
       await Promise.all(action.by.map((id) => command(id, ["CLUSTER", "FORGET", action.nodeId], access, /Unknown node/i)));
       return true;
@@ -67,14 +71,31 @@ function timing({ signal, timeoutMs }: MemberOptions) {
   return { ...(signal !== undefined && { signal }), ...(timeoutMs !== undefined && { timeoutMs }) };
 }
 
-async function replicate(instance: string, master: string, members: readonly ClusterMember[], access: InstanceAccess): Promise<boolean> {
-  const { nodes } = await observeCluster(
-    members.filter(({ id }) => id === instance || id === master),
-    access,
+/** How long a node may take to get to know its master, in milliseconds: a handshake of the two. */
+const ACQUAINTANCE_MS = 10_000;
+
+/** Whoever does not know its master yet is introduced to it: CLUSTER REPLICATE takes nobody else. */
+async function replicate(
+  instance: string,
+  master: string,
+  members: readonly ClusterMember[],
+  access: InstanceAccess,
+  { signal }: MemberOptions,
+): Promise<boolean> {
+  const two = members.filter(({ id }) => id === instance || id === master);
+  const nodeId = String(await (await access.client(master)).call(["CLUSTER", "MYID"]));
+  let introduced = false;
+  const own = await waitFor(
+    async () => {
+      const view = parseClusterNodes(String(await (await access.client(instance)).call(["CLUSTER", "NODES"])));
+      if (acquaintances(view).some(({ id }) => id === nodeId)) return { done: true, value: view.find(({ myself }) => myself) };
+      if (!introduced) await introduce(await lookAround([instance, master], two, access), access);
+      introduced = true;
+      return { done: false, missing: `${instance} does not know ${master}` };
+    },
+    { what: `${instance} to get to know ${master}`, timeoutMs: ACQUAINTANCE_MS, ...(signal && { signal }) },
   );
-  const [own, other] = [nodes.get(instance), nodes.get(master)];
-  const nodeId = other?.reachable === true ? other.nodeId : String(await (await access.client(master)).call(["CLUSTER", "MYID"]));
-  if (own?.reachable === true && selfOf(own)?.masterId === nodeId) return false;
+  if (own?.masterId === nodeId) return false;
   await command(instance, ["CLUSTER", "REPLICATE", nodeId], access);
   return true;
 }

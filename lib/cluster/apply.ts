@@ -9,11 +9,9 @@ import type { ApplyOptions } from "./apply-options.ts";
 import { applyMoves, applySlotAction } from "./apply-slots.ts";
 import { diagnoseBus } from "./diagnose.ts";
 import { commandRefused, notFormed, notJoined, refusedPlan, slotTaken, unknownInstance } from "./errors.ts";
+import { INTRODUCE_AGAIN_MS, introduce } from "./introduce.ts";
 import { countSlots, eachSlot, formatRanges, rangesWhere, withoutSlots } from "./slots.ts";
 import type { ClusterAction, ClusterMember, ClusterPlan } from "./types.ts";
-
-/** Pause between two MEETs of the same pair, in milliseconds: a handshake lives for max(cluster-node-timeout, 1 s), and a repeated MEET costs nothing. */
-const MEET_AGAIN_MS = 1000;
 
 /**
  * Carries out a plan, one action after the other. Every action may have been done already, by an earlier run that was cut off: then it says `unchanged`.
@@ -28,36 +26,62 @@ export async function applyCluster(
 ): Promise<void> {
   const refusals = plan.findings.filter(({ severity }) => severity === "refuses");
   if (refusals.length > 0) throw refusedPlan(refusals.map(({ text }) => text));
-  for (const step of together(plan.actions)) {
-    const { action, summary } = step;
+  for (const group of together(plan.actions)) {
     options.signal?.throwIfAborted();
-    const host = "instance" in action ? memberOf(members, action.instance).host : undefined;
-    options.emit({ type: "step", host, step: "layout", state: "started", detail: summary });
-    try {
-      const changed = await (step.moves !== undefined
-        ? applyMoves(step.moves, members, access, options)
-        : applyAction(action, members, access, options));
-      options.emit({ type: "step", host, step: "layout", state: changed ? "changed" : "unchanged", detail: summary });
-    } catch (error) {
-      options.emit({ type: "step", host, step: "layout", state: "failed", detail: summary });
-      throw error;
+    const moves = group.flatMap(({ action }) => (action.kind === "move-slots" ? [action] : []));
+    if (moves.length > 0) {
+      await reported({ summary: group.map(({ summary }) => summary).join("; ") }, options, () =>
+        applyMoves(moves, members, access, options),
+      );
+      continue;
     }
+    const done = await Promise.allSettled(
+      group.map(({ action, summary }) => {
+        const host = "instance" in action ? memberOf(members, action.instance).host : undefined;
+        return reported({ host, summary }, options, () => applyAction(action, members, access, options));
+      }),
+    );
+    const failed = done.find((each) => each.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
   }
 }
 
-type Move = Extract<ClusterAction, { kind: "move-slots" }>;
-type Step = { readonly action: ClusterAction; readonly summary: string; readonly moves?: readonly Move[] };
-
-/** Moves that stand beside each other are one step: their slots travel side by side. */
-function together(actions: ClusterPlan["actions"]): readonly Step[] {
-  const steps: Step[] = [];
-  for (const { action, summary } of actions) {
-    const last = steps.at(-1);
-    if (action.kind !== "move-slots") steps.push({ action, summary });
-    else if (last?.moves === undefined) steps.push({ action, summary, moves: [action] });
-    else steps.splice(-1, 1, { action: last.action, summary: `${last.summary}; ${summary}`, moves: [...last.moves, action] });
+async function reported(
+  { host, summary }: { readonly host?: string | undefined; readonly summary: string },
+  { emit }: ApplyOptions,
+  work: () => Promise<boolean>,
+): Promise<void> {
+  emit({ type: "step", host, step: "layout", state: "started", detail: summary });
+  try {
+    const changed = await work();
+    emit({ type: "step", host, step: "layout", state: changed ? "changed" : "unchanged", detail: summary });
+  } catch (error) {
+    emit({ type: "step", host, step: "layout", state: "failed", detail: summary });
+    throw error;
   }
-  return steps;
+}
+
+type Steps = ClusterPlan["actions"];
+
+/** What several nodes may do at the same time: slots of many travel side by side, and the rest is of no matter to the others. */
+const SIDE_BY_SIDE: ReadonlySet<ClusterAction["kind"]> = new Set([
+  "move-slots",
+  "forget",
+  "add-slots",
+  "set-config-epoch",
+  "meet",
+  "replicate",
+]);
+
+/** Actions of one kind that stand beside each other and may be done at once. */
+function together(actions: Steps): readonly Steps[] {
+  const groups: Steps[number][][] = [];
+  for (const step of actions) {
+    const last = groups.at(-1);
+    if (last?.[0]?.action.kind === step.action.kind && SIDE_BY_SIDE.has(step.action.kind)) last.push(step);
+    else groups.push([step]);
+  }
+  return groups;
 }
 
 /** True when it changed something. */
@@ -144,7 +168,7 @@ async function meet(seed: string, { address, port }: ClusterMember, access: Inst
   await command(seed, ["CLUSTER", "MEET", address, port], access);
 }
 
-/** Waits until the nodes know each other, or until they agree in everything. MEET is repeated for those who do not; a reason that stays ends the wait at once. */
+/** Waits until the nodes know each other, or until they agree in everything. Those who do not are introduced, again and again; a reason that stays ends the wait at once. */
 async function agree(
   goal: "joined" | "formed",
   instances: readonly string[],
@@ -157,7 +181,7 @@ async function agree(
   const started = performance.now();
   const seconds = () => Math.round((performance.now() - started) / 100) / 10;
   const fail = goal === "joined" ? notJoined : notFormed;
-  let nextMeet = started + MEET_AGAIN_MS;
+  let nextIntroduction = started;
   let nextDiagnosis = started + pause;
   let last: Agreement | undefined;
   let missing = "";
@@ -171,9 +195,9 @@ async function agree(
         if (look.done) return look;
         missing = look.missing;
         const now = performance.now();
-        if (now >= nextMeet && agreement.gaps.length > 0) {
-          nextMeet = now + MEET_AGAIN_MS;
-          await meetAgain(agreement, access);
+        if (now >= nextIntroduction && agreement.gaps.length + agreement.stale.length > 0) {
+          nextIntroduction = now + INTRODUCE_AGAIN_MS;
+          await introduce(agreement, access);
         }
         if (now >= nextDiagnosis && agreement.gaps.length + agreement.astray.length + agreement.doubted.length > 0) {
           const faults = (await diagnoseBus(agreement.nodes, access)).filter(({ kind }) => kind !== "handshake-stuck");
@@ -197,17 +221,6 @@ async function agree(
     const faults = last === undefined ? [] : await diagnoseBus(last.nodes, access);
     throw fail(missing, faults.length > 0 || last === undefined || last.gaps.length > 0 ? faults : outOfStep(last), seconds());
   }
-}
-
-/** Introduces the first node to those that it does not know or that do not know it; once these are done, the others pairwise, should gossip not have told them. */
-async function meetAgain({ gaps, nodes }: Agreement, access: InstanceAccess): Promise<void> {
-  const seed = nodes[0];
-  const around = gaps.filter(({ from, to }) => from === seed || to === seed).map(({ from, to }) => (from === seed ? to : from));
-  if (seed !== undefined && around.length > 0) {
-    for (const node of new Set(around)) await meet(seed.id, node.member, access);
-    return;
-  }
-  for (const { from, to } of gaps) await meet(from.id, to.member, access);
 }
 
 async function viewOf(instance: string, access: InstanceAccess): Promise<readonly ClusterNode[]> {

@@ -53,7 +53,7 @@ function wrongAnnounce({ id, nodeId, member, self }: LiveNode, nodes: readonly L
       kind: "wrong-announce",
       instance: id,
       text: `${seen.by} knows ${id} as ${seen.address}, but it stands at ${member.address}.`,
-      next: `Put ${member.address} first in \`bind\` of ${id}: its address there is the one from which it calls the others.`,
+      next: `Let ${id} call the others from ${member.address}: first in \`bind\`, from Redis 7.0 on in \`bind-source-addr\`.`,
     },
   ];
 }

@@ -1,14 +1,19 @@
 import { isLabError } from "../error.ts";
 import type { InstanceAccess } from "../redis/types.ts";
 import { waitFor } from "../wait.ts";
+import { gapsBetween, gapText, staleText, staleViews } from "./agree.ts";
+import { INTRODUCE_AGAIN_MS, introduce } from "./introduce.ts";
 import { observeCluster } from "./observe.ts";
-import { formatRanges } from "./slots.ts";
-import { acquaintances, clusterOf, type LiveNode, naming, readTopology } from "./topology.ts";
+import { clusterOf, readTopology } from "./topology.ts";
 import type { ClusterMember } from "./types.ts";
 
 export interface SettleOptions {
   /** Longest wait, in milliseconds. @default 15000: gossip takes a second or two */
   readonly timeoutMs?: number;
+  /** Members that nobody knows yet count as well. @default false: the cluster as it is */
+  readonly everybody?: boolean;
+  /** Nothing is done but waiting. @default false: nodes that have not heard of others are introduced to them */
+  readonly passive?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -21,16 +26,24 @@ export interface SettleOptions {
 export async function settle(
   members: readonly ClusterMember[],
   access: InstanceAccess,
-  { timeoutMs = 15_000, signal }: SettleOptions = {},
+  { timeoutMs = 15_000, everybody = false, passive = false, signal }: SettleOptions = {},
 ): Promise<string | undefined> {
   let missing = "";
+  let nextIntroduction = passive ? Number.POSITIVE_INFINITY : 0;
   try {
     await waitFor(
       async () => {
         const topology = readTopology(await observeCluster(members, access), members);
-        const found = disagreement(clusterOf(topology).live);
-        missing = found ?? "";
-        return found === undefined ? { done: true, value: undefined } : { done: false, missing: found };
+        const nodes = everybody ? [...topology.live.values()] : clusterOf(topology).live;
+        const [gaps, stale] = [gapsBetween(nodes), staleViews(nodes)];
+        const [first] = [...gaps.map(gapText), ...stale.map(staleText)];
+        if (first === undefined) return { done: true, value: undefined };
+        missing = first;
+        if (performance.now() >= nextIntroduction) {
+          nextIntroduction = performance.now() + INTRODUCE_AGAIN_MS;
+          await introduce({ nodes, gaps, stale }, access);
+        }
+        return { done: false, missing };
       },
       { what: "the nodes to agree", timeoutMs, ...(signal && { signal }) },
     );
@@ -39,24 +52,4 @@ export async function settle(
     if (isLabError(error) && error.code === "wait.timeout") return missing;
     throw error;
   }
-}
-
-/** Pure. */
-function disagreement(nodes: readonly LiveNode[]): string | undefined {
-  for (const from of nodes) {
-    for (const to of nodes) {
-      const line = acquaintances(from.view).find(({ id }) => id === to.nodeId);
-      if (line === undefined) return `${from.id} does not know ${to.id}`;
-      if (to.self.role === "master" && line.configEpoch < to.self.configEpoch)
-        return `${from.id} has not heard of the config epoch of ${to.id}`;
-    }
-  }
-  const live = new Set(nodes.map(({ nodeId }) => nodeId));
-  const told = ({ view }: LiveNode) =>
-    acquaintances(view)
-      .filter(({ id }) => live.has(id))
-      .map(({ id, role, masterId, slots }) => `${id} ${role} ${masterId ?? "-"} ${formatRanges(slots)}`)
-      .sort()
-      .join("\n");
-  return new Set(nodes.map(told)).size > 1 ? `${naming(nodes)} do not tell the same of roles and slots` : undefined;
 }

@@ -1,6 +1,6 @@
 import { applyCluster } from "../cluster/apply.ts";
 import type { MovedSlot, MoveOptions } from "../cluster/move/types.ts";
-import { settle } from "../cluster/settle.ts";
+import { type SettleOptions, settle } from "../cluster/settle.ts";
 import { eachSlot } from "../cluster/slots.ts";
 import type { ClusterPlan } from "../cluster/types.ts";
 import { LabError } from "../error.ts";
@@ -144,8 +144,12 @@ function replacing(session: Session, plan: ClusterPlan, teller: MoveTeller): Par
 }
 
 /** Waits until all nodes tell the same. @throws Quit when they do not */
-export async function settled({ access, host, screen }: Session, members: TribCluster["members"]): Promise<void> {
-  const missing = await settle(members, access, { signal: host.signal });
+export async function settled(
+  { access, host, screen }: Session,
+  members: TribCluster["members"],
+  options: Pick<SettleOptions, "everybody" | "timeoutMs"> = {},
+): Promise<void> {
+  const missing = await settle(members, access, { ...options, signal: host.signal });
   if (missing === undefined) return;
   screen.endLine();
   host.warn(`redis-trib: it is done, but the nodes do not agree about it yet: ${missing}. Look with \`redis-trib check\`.`);

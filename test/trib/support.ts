@@ -7,6 +7,7 @@ import { settle } from "../../lib/cluster/settle.ts";
 import { eachSlot, formatRanges } from "../../lib/cluster/slots.ts";
 import { ownSlots, readTopology } from "../../lib/cluster/topology.ts";
 import { runTrib } from "../../lib/trib/run.ts";
+import { waitFor } from "../../lib/wait.ts";
 import { type Lab, PASSWORD } from "../cluster/support.ts";
 import { parseRanges } from "../support/ranges.ts";
 
@@ -75,10 +76,25 @@ export function call(lab: Lab, name: string, ...command: readonly string[]): Pro
   return lab.call(`${name}:6379`, ...command);
 }
 
-/** A cluster of some nodes, made by redis-trib itself. */
+/** A cluster of some nodes, made by redis-trib itself, that serves keys. */
 export async function create(lab: Lab, names: readonly string[], replicas = 0): Promise<void> {
   const { code, out, err } = await trib(["create", "--replicas", String(replicas), "--yes", ...names.map((name) => at(lab, name))]);
   if (code !== 0) throw new Error(`create ended with ${code}:\n${out}\n${err}`);
+  await serving(lab, names);
+}
+
+/** Waits until nodes serve keys: a master does not in the first two seconds after its start, nor soon after it was alone. */
+export async function serving(lab: Lab, names: readonly string[]): Promise<void> {
+  await waitFor(
+    async () => {
+      const states = await Promise.all(names.map(async (name) => String(await call(lab, name, "CLUSTER", "INFO"))));
+      const waiting = names.filter((_, index) => states[index]?.includes("cluster_state:ok") !== true);
+      return waiting.length === 0
+        ? { done: true, value: undefined }
+        : { done: false, missing: `cluster_state:ok of ${waiting.join(", ")}` };
+    },
+    { what: "the cluster to serve keys", timeoutMs: 15_000, intervalMs: 50 },
+  );
 }
 
 /** Brings slots to where they are wanted, `{ m1: "0-5460", … }`; slots that are not named stay. */

@@ -3,7 +3,7 @@ import { keySlot } from "../../lib/cluster/slots.ts";
 import { connectRedis } from "../../lib/redis/client.ts";
 import { CALLS_FROM_OWN_ADDRESS, dial, Lab } from "../cluster/support.ts";
 import { startServer, type TestServer } from "../support/redis.ts";
-import { at, call, idOf, removeFolders, shape, trib, uncover } from "./support.ts";
+import { at, call, idOf, removeFolders, serving, shape, trib, uncover } from "./support.ts";
 import { ran, recorded } from "./transcript.ts";
 
 // The sequence in which the transcripts were recorded, on seven servers with a password; the states between them are brought about as they were then.
@@ -45,6 +45,7 @@ test("create: a node that is not empty", async () => {
 });
 
 test("info", async () => {
+  await serving(lab, SIX);
   for (let index = 1; index <= 300; index += 1) {
     const key = `k:${index}`;
     const owner = keySlot(key) <= 5460 ? "m1" : keySlot(key) <= 10_922 ? "m2" : "m3";

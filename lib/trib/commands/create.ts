@@ -2,19 +2,22 @@ import { type Allocation, allocateNodes } from "../../cluster/allocate.ts";
 import { applyCluster } from "../../cluster/apply.ts";
 import { planCluster } from "../../cluster/plan.ts";
 import { countSlots, withoutSlots } from "../../cluster/slots.ts";
-import type { LiveNode } from "../../cluster/topology.ts";
+import { type LiveNode, naming } from "../../cluster/topology.ts";
 import type { ClusterAction, ClusterMember, ClusterPlan } from "../../cluster/types.ts";
 import { checkCluster } from "../check.ts";
 import { dotting } from "../dots.ts";
 import { assertEmpty } from "../empty.ts";
 import { Quit } from "../host.ts";
-import { loadCluster, openNode } from "../load.ts";
+import { loadCluster, openNode, type TribCluster } from "../load.ts";
+import { settled } from "../moves.ts";
 import { slotsLine } from "../node-text.ts";
 import { nameOf, type Session, wholeNumber } from "../session.ts";
 import { OPTIMIZING, WITH_MASTER, WITH_SIBLING } from "../words.ts";
 
 /** Fewest masters of a cluster: with two nobody could be elected. */
 const LEAST_MASTERS = 3;
+/** Longest wait for all to know each other and agree, in milliseconds. */
+const JOIN_TIMEOUT_MS = 60_000;
 /** From here on a score tells of a replica beside its master. */
 const BESIDE_MASTER = 10_000;
 
@@ -35,6 +38,7 @@ export async function run(session: Session): Promise<number> {
   if (!options.has("yes")) await screen.yesOrDie("Can I set the above configuration?");
   await form(session, nodes, allocation);
   const cluster = await loadCluster(session, words[0] ?? "");
+  sayState(session, cluster);
   return cluster.complaints + (await checkCluster(session, cluster)) === 0 ? 0 : 1;
 }
 
@@ -110,8 +114,20 @@ async function form(session: Session, nodes: readonly LiveNode[], allocation: Al
   await apply("set-config-epoch");
   screen.xputs(">>> Sending CLUSTER MEET messages to join the cluster");
   await apply("meet");
-  await dotting(screen, "Waiting for the cluster to join", () => apply("await-joined"));
-  await apply("replicate", "await-formed");
+  await dotting(screen, "Waiting for the cluster to join", async () => {
+    await apply("replicate");
+    // Replicas copy from their masters meanwhile: as in redis-trib that is not waited for.
+    await settled(session, members, { everybody: true, timeoutMs: JOIN_TIMEOUT_MS });
+  });
+}
+
+/** A node takes no command on keys for two seconds after its start (clusterUpdateState in cluster.c). */
+function sayState({ host }: Session, { nodes }: TribCluster): void {
+  const waiting = nodes.filter(({ clusterState }) => clusterState !== "ok");
+  if (waiting.length > 0)
+    host.warn(
+      `redis-trib: ${naming(waiting)} ${waiting.length === 1 ? "says" : "say"} cluster_state:fail as yet; it passes within seconds.`,
+    );
 }
 
 function only({ actions, findings }: ClusterPlan, kinds: readonly ClusterAction["kind"][]): ClusterPlan {
