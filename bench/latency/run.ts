@@ -19,7 +19,7 @@ import type { Client } from "./client.ts";
 const SLOTS = 400;
 const KEYS = 80_000;
 const redisCli = option("redis-cli") ?? `${process.env["REDIS_LAB_TEST_BIN"]}/redis-cli`;
-const mover = fileURLToPath(new URL("mover.ts", import.meta.url));
+const mover = fileURLToPath(new URL("mover.mjs", import.meta.url));
 if (!existsSync(redisCli)) throw new Error(`no ${redisCli}: name one with --redis-cli`);
 
 const lab = await Lab.start(["m1", "m2", "m3"]);
@@ -45,13 +45,9 @@ try {
     const moving =
       throttle === undefined
         ? byRedisCli(source, target)
-        : timed(
-            process.execPath,
-            ["--import", "jiti/register", mover, JSON.stringify({ members: lab.members, source, target, throttle })],
-            {
-              BENCH_PASSWORD: PASSWORD,
-            },
-          );
+        : timed(process.execPath, [mover, JSON.stringify({ members: lab.members, source, target, throttle })], {
+            BENCH_PASSWORD: PASSWORD,
+          });
     const reads = await readsDuring(reader, moving);
     print(name, (performance.now() - begin) / 1000, reads);
   }
