@@ -1,3 +1,4 @@
+import pLimit from "p-limit";
 import { isLabError, whatOf } from "../../error.ts";
 import { pairsOf } from "../../redis/pairs.ts";
 import type { InstanceAccess, RedisClient } from "../../redis/types.ts";
@@ -7,6 +8,7 @@ import { moveInterrupted, moveStopped, noSuccessor, slotStrayed } from "../error
 import { observeCluster } from "../observe.ts";
 import { readTopology, type Topology } from "../topology.ts";
 import type { ClusterMember } from "../types.ts";
+import { clearUnclaimed } from "../unclaimed.ts";
 import { type LatencyProbe, probeLatency } from "./latency.ts";
 import { makePace } from "./pace.ts";
 import { finishSlots, movePair, type Pair } from "./pair.ts";
@@ -113,8 +115,12 @@ async function runPass(
     clients.set(id, known);
     return known;
   };
+  // What is done to a target beforehand is not done for two of its sources at the same time.
+  const turns = new Map(pairs.map(({ target }) => [target.id, pLimit(1)]));
+  const prepare = ({ source, target, moves }: PassPair) =>
+    moves.length === 0 ? undefined : turns.get(target.id)?.(() => clearUnclaimed(source, target, access, options.signal));
   try {
-    await Promise.all(pairs.map((pair) => runPair(pair, connect, access, options, progress, log)));
+    await Promise.all(pairs.map((pair) => runPair(pair, connect, prepare, access, options, progress, log)));
   } finally {
     for (const client of clients.values())
       client.then(
@@ -127,6 +133,7 @@ async function runPass(
 async function runPair(
   pass: PassPair,
   connect: (id: string) => Promise<RedisClient>,
+  prepare: (pass: PassPair) => Promise<void> | undefined,
   access: InstanceAccess,
   options: MoveOptions,
   progress: MoveProgress,
@@ -176,6 +183,7 @@ async function runPair(
       mayClose: () => door,
     };
     await finishSlots(pass.finishes, { ...pair, mayClose: () => true });
+    await prepare(pass);
     if (pass.moves.length > 0)
       void raiseAndSpread(pass.target, pass.everybody, access).then(
         () => {
