@@ -9,8 +9,9 @@ import { moveSlots } from "./move/run.ts";
 import type { MoveEnd } from "./move/types.ts";
 import { observeCluster } from "./observe.ts";
 import { eachSlot } from "./slots.ts";
-import { type LiveNode, readTopology } from "./topology.ts";
+import { type LiveNode, ownSlots, readTopology } from "./topology.ts";
 import type { ClusterMember, SlotAction } from "./types.ts";
+import { clearUnclaimed } from "./unclaimed.ts";
 
 type Move = Extract<SlotAction, { kind: "move-slots" }>;
 
@@ -84,8 +85,12 @@ async function claim(
     },
     { what: "the config epochs to be known", timeoutMs: EPOCH_TIMEOUT_MS, ...(signal && { signal }) },
   );
-  await raiseAndSpread(node, nodes, access, signal);
   const wanted = [...eachSlot(slots)];
+  for (const other of nodes.filter(({ id, self }) => id !== instance && self.role === "master")) {
+    const theirs = new Set(eachSlot(ownSlots(other)));
+    if (wanted.some((slot) => theirs.has(slot))) await clearUnclaimed(other, node, access, signal);
+  }
+  await raiseAndSpread(node, nodes, access, signal);
   const mine = wanted.map((slot) => ["CLUSTER", "SETSLOT", slot, "NODE", node.nodeId] as const);
   await all(instance, [...wanted.map((slot) => ["CLUSTER", "SETSLOT", slot, "STABLE"]), ...mine], access);
   // The others hear of it by gossip, too. Who holds keys of a slot and takes itself for its owner refuses.
