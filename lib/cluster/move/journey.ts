@@ -195,9 +195,9 @@ export function answered(
       return afterSetSlot(journey, replies.target[0], route.target.id, { ...journey, phase: "close-source" });
     case "close-source":
       // A source that gave its last slot away may have become a replica by now (issue 9223 of redis); it hears of the owner as all do.
-      return first instanceof RedisReplyError && troubleOf(first.message) === "lasting"
-        ? refused(journey, migrateRefused("SETSLOT NODE", route.source.id, first.message))
-        : { ...journey, phase: "tell" };
+      return first instanceof RedisReplyError && /only with masters/i.test(first.message)
+        ? { ...journey, phase: "tell" }
+        : afterSetSlot(journey, first, route.source.id, { ...journey, phase: "tell" });
     case "tell":
       return { ...journey, phase: "ended", isOpen: false, outcome: { kind: "moved", keys: journey.keys, bytes: journey.bytes } };
     case "busy":

@@ -143,6 +143,11 @@ describe("what goes wrong", () => {
     expect(reply({ ...opened, phase }, [], [error(text)]).outcome).toMatchObject({ kind });
   });
 
+  test("a source that has not heard of the target's election is told again", () => {
+    const told = reply({ ...opened, phase: "close-source" }, [error("ERR Target node is not a master")]);
+    expect(told.outcome).toMatchObject({ kind: "interrupted" });
+  });
+
   test("a source that has become a replica by giving its last slot away is no fault (issue 9223 of redis)", () => {
     expect(reply({ ...opened, phase: "close-source" }, [error("ERR Please use SETSLOT only with masters.")]).phase).toBe("tell");
   });
