@@ -1,8 +1,8 @@
-import { BUS_OFFSET } from "../lab/instances.ts";
 import { RedisReplyError } from "../redis/reply-error.ts";
 import type { InstanceAccess } from "../redis/types.ts";
 import { type Look, waitFor } from "../wait.ts";
 import { commandRefused } from "./errors.ts";
+import { tell } from "./introduce.ts";
 import { observeCluster } from "./observe.ts";
 import { acquaintances, type LiveNode } from "./topology.ts";
 
@@ -26,25 +26,6 @@ export async function raiseEpoch(instance: string, access: InstanceAccess): Prom
   if (reply instanceof RedisReplyError) throw commandRefused(instance, "CLUSTER BUMPEPOCH", reply.message);
   // `BUMPED 7` or `STILL 7`.
   return Number(/\d+/.exec(String(reply))?.[0] ?? 0);
-}
-
-/**
- * Makes a node tell all others of itself now: gossip takes about a second, a MEET a tenth. Between nodes that know each other it changes nothing, and carries the sender's epochs
- * (clusterProcessPacket in cluster.c).
- */
-export async function introduce(node: LiveNode, others: readonly LiveNode[], access: InstanceAccess): Promise<void> {
-  const client = await access.client(node.id);
-  await client.callAll(
-    others
-      .filter((other) => other !== node)
-      .map(({ member: { address, port }, self: { busPort } }) => [
-        "CLUSTER",
-        "MEET",
-        address,
-        port,
-        ...(busPort === port + BUS_OFFSET || busPort === 0 ? [] : [busPort]),
-      ]),
-  );
 }
 
 /** Looks whether every node that answers knows an epoch of a node. */
@@ -74,7 +55,7 @@ export async function raiseAndSpread(
 ): Promise<void> {
   const epoch = await raiseEpoch(node.id, access);
   if ((await epochSpread(node, epoch, others, access)).done) return;
-  await introduce(node, others, access);
+  await tell(node, others, access);
   await waitFor(() => epochSpread(node, epoch, others, access), {
     what: `all nodes to hear of the config epoch of ${node.id}`,
     timeoutMs: SPREAD_TIMEOUT_MS,

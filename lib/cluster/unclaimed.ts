@@ -2,7 +2,7 @@ import { configGet, configSet } from "../redis/commands.ts";
 import { RedisReplyError } from "../redis/reply-error.ts";
 import type { InstanceAccess, RedisClient } from "../redis/types.ts";
 import { waitFor } from "../wait.ts";
-import { introduce } from "./epochs.ts";
+import { tell } from "./introduce.ts";
 import { observeCluster } from "./observe.ts";
 import { eachSlot } from "./slots.ts";
 import { type LiveNode, ownSlots } from "./topology.ts";
@@ -34,7 +34,7 @@ export async function clearUnclaimed(owner: LiveNode, node: LiveNode, access: In
     await client.call(["CLUSTER", "DELSLOTS", slot]).catch((error: unknown) => {
       if (!(error instanceof RedisReplyError && /already unassigned/i.test(error.message))) throw error;
     });
-    await introduce(owner, [node], access);
+    await tell(owner, [node], access);
     await waitFor(
       async () => {
         const seen = (await observeCluster([node.member], access)).nodes.get(node.id);

@@ -3,8 +3,9 @@ import { isLabError, whatOf } from "../../error.ts";
 import { pairsOf } from "../../redis/pairs.ts";
 import type { InstanceAccess, RedisClient } from "../../redis/types.ts";
 import { waitFor } from "../../wait.ts";
-import { introduce, raiseAndSpread } from "../epochs.ts";
+import { raiseAndSpread } from "../epochs.ts";
 import { moveInterrupted, moveStopped, noSuccessor, slotStrayed } from "../errors.ts";
+import { tell } from "../introduce.ts";
 import { observeCluster } from "../observe.ts";
 import { readTopology, type Topology } from "../topology.ts";
 import type { ClusterMember } from "../types.ts";
@@ -195,7 +196,7 @@ async function runPair(
       );
     await movePair(pass.moves, pair);
     // Whoever was not told, replicas above all, would hear of it by gossip in a second or two.
-    await Promise.all([pass.target, pass.source].map((node) => introduce(node, pass.everybody, access)));
+    await Promise.all([pass.target, pass.source].map((node) => tell(node, pass.everybody, access)));
   } catch (error) {
     if (!isLabError(error)) throw error;
     for (const ticket of tickets.values())
