@@ -14,6 +14,7 @@ import type { HostPlan, StepName } from "./plan.ts";
 import type { ResolvedSource } from "./source.ts";
 import type { StepContext } from "./step.ts";
 import { STEPS } from "./steps/index.ts";
+import { runOrFail } from "./steps/run-or-fail.ts";
 import { type WantedBuild, wantedOf } from "./wanted.ts";
 
 /** One host with what was seen and what is to be done. */
@@ -43,6 +44,9 @@ export interface RunnerOptions {
   readonly beforeStep?: (host: string, step: StepName) => void | Promise<void>;
   readonly signal?: AbortSignal;
 }
+
+/** A slow disk may have a compile and the first save of a large data set to write. */
+const SYNC_TIMEOUT_MS = 600_000;
 
 /** The build that a host needs, out of the groups. */
 export function wantedBuild(host: string, groups: readonly BuildGroup[], version: string): WantedBuild | undefined {
@@ -114,6 +118,10 @@ async function applyHost(task: HostTask, builds: BuildPool, options: RunnerOptio
       emit({ type: "step", host: name, step, state: "started", detail });
       await each.apply(connection, changes, context);
       emit({ type: "step", host: name, step, state: "changed", detail });
+    }
+    // Packages, links and enabled units too outlast a power cut from here on. A host that is not ours alone is not made to wait for what others write.
+    if (plan.changes.length > 0 && placement.capabilities.managesHost) {
+      await runOrFail(connection, step, "sync", { title: "sync", timeoutMs: SYNC_TIMEOUT_MS });
     }
     return { host: name, ok: true, changed: plan.changes.length };
   } catch (error) {

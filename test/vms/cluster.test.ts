@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect } from "vitest";
 import { numberedHosts } from "../../lib/lab/define-lab.ts";
 import type { LabInput } from "../../lib/lab/schema.ts";
-import { virsh, whatIsThere } from "./rig/rig.ts";
+import { removeWhatIsThere, virsh, whatIsThere } from "./rig/rig.ts";
 import { chapters } from "./support/chapters.ts";
 import { clusterOnVms } from "./support/labs.ts";
 import { Values } from "./support/values.ts";
@@ -26,7 +26,10 @@ beforeAll(async () => {
   before = await whatIsThere();
   project = await VmProject.create(await clusterOnVms());
 });
-afterAll(() => project?.remove());
+afterAll(async () => {
+  await project?.remove();
+  await removeWhatIsThere();
+});
 
 /** Kernel settings of a host, as the kernel has them. */
 const KERNEL = "cat /sys/kernel/mm/transparent_hugepage/enabled /proc/sys/net/core/somaxconn /proc/sys/vm/overcommit_memory";

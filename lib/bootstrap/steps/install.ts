@@ -90,7 +90,11 @@ function binRefusals(facts: HostFacts, { host }: HostWanted): HostPlan["refusals
   ];
 }
 
-/** Ships the artifact, unpacks it into a folder of its own, tries it and switches `bin` to it by one rename: a running server keeps its file. */
+/**
+ * Ships the artifact, unpacks it into a folder of its own, tries it and switches `bin` to it by one rename: a running server keeps its file. The programs are flushed before the
+ * rename, which would otherwise reach the disk before them: after a power cut `bin` would hold empty files. `sync FILE` flushes that file alone from coreutils 8.24; before, it
+ * flushes everything, and complains.
+ */
 async function installBuild(connection: Connection, { wanted, facts, builds, emit, signal }: StepContext): Promise<void> {
   const { build, host } = wanted;
   if (build === undefined) return;
@@ -116,6 +120,7 @@ trap ${sh`rm -rf -- ${upload} ${fresh}`} EXIT
 if ! echo ${`${artifact.sha256}  ${upload}`} | sha256sum -c - >/dev/null 2>&1; then echo damaged; exit 3; fi
 rm -rf -- ${fresh}; mkdir -- ${fresh}; tar -xzf ${upload} -C ${fresh} --no-same-owner; chmod 755 ${fresh}
 ${`${fresh}/redis-server`} --version
+sync -- ${fresh}/* 2>/dev/null
 if [ -e ${folder} ]; then rm -rf -- ${`${folder}.old`}; mv -T -- ${folder} ${`${folder}.old`}; fi
 mv -T -- ${fresh} ${folder}
 if [ -d ${paths.bin} ] && [ ! -L ${paths.bin} ]; then mv -T -- ${paths.bin} ${`${paths.bin}.redis-lab-orig`}; fi

@@ -38,6 +38,20 @@ export async function whatIsThere(): Promise<{
   };
 }
 
+/** Removes what a lab left behind when a test failed before its destroy, which would be in the way of the next lab. */
+export async function removeWhatIsThere(): Promise<void> {
+  const { domains, volumes, networks } = await whatIsThere();
+  for (const name of domains) {
+    await tryVirsh("destroy", name);
+    await virsh("undefine", name);
+  }
+  for (const name of volumes) await virsh("vol-delete", "--pool", worldContext().pool, name);
+  for (const name of networks) {
+    await tryVirsh("net-destroy", name);
+    await virsh("net-undefine", name);
+  }
+}
+
 /** What a VM wrote to its serial console since its domain was made, over all its boots. */
 export async function consoleOf(domain: string): Promise<string> {
   return readFile(join(worldContext().consoles, `${domain}.log`), "utf8").catch(() => "");
