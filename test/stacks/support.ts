@@ -47,6 +47,11 @@ export function appOf(project: Project): App {
   return new App({ outdir: join(project.root, "cdktf.out"), stackTraces: false });
 }
 
+/** An app for constructs alone. Without a folder, cdktf would leave one behind for each. */
+export function bareApp(): App {
+  return Testing.app({ outdir: mkdtempSync(join(base, "app-")) });
+}
+
 export function stackOf(lab: Lab, changes: Partial<LabStackProps> = {}): LabStack {
   const props = { ...preparedLab(lab), ...changes };
   return new LabStack(appOf(props.project), lab.name, props);

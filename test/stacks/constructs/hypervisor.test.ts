@@ -1,9 +1,10 @@
-import { TerraformStack, Testing } from "cdktf";
+import { TerraformStack } from "cdktf";
 import { expect, test } from "vitest";
 import { Hypervisor, type HypervisorProps, isLocal } from "../../../stacks/constructs/hypervisor.ts";
+import { bareApp } from "../support.ts";
 
 function made(props: HypervisorProps) {
-  const hypervisor = new Hypervisor(new TerraformStack(Testing.app(), "lab"), "kvm-1", props);
+  const hypervisor = new Hypervisor(new TerraformStack(bareApp(), "lab"), "kvm-1", props);
   return { domainType: hypervisor.domainType, warnings: hypervisor.node.metadata.map(({ data }) => String(data)) };
 }
 
@@ -11,7 +12,7 @@ const ABSENT = "/dev/absent";
 const THERE = "/dev/null";
 
 test("is this computer's libvirt, its pool default, unless told otherwise", () => {
-  const { uri, pool, provider } = new Hypervisor(new TerraformStack(Testing.app(), "lab"), "kvm-1", { domainType: "kvm" });
+  const { uri, pool, provider } = new Hypervisor(new TerraformStack(bareApp(), "lab"), "kvm-1", { domainType: "kvm" });
   expect([uri, pool, provider.alias]).toEqual(["qemu:///system", "default", "kvm-1"]);
 });
 

@@ -2,11 +2,12 @@ import { App, TerraformStack, Testing } from "cdktf";
 import { describe, expect, test } from "vitest";
 import type { LibvirtSettings } from "../../../lib/lab/schema.ts";
 import { StateBackend } from "../../../stacks/constructs/state-backend.ts";
+import { bareApp } from "../support.ts";
 
 type Backend = LibvirtSettings["backend"];
 
 function made(kind: Backend["kind"], settings: Backend["settings"] = {}, lab = "my-lab") {
-  const stack = new TerraformStack(Testing.app(), lab);
+  const stack = new TerraformStack(bareApp(), lab);
   const backend = new StateBackend(stack, "Backend", { lab, root: "/project", backend: { kind, settings } });
   const { terraform } = JSON.parse(Testing.synth(stack));
   return { stack, terraform: terraform.backend, location: backend.location };
@@ -59,7 +60,7 @@ test("two labs with the same settings have states of their own by default, and o
 });
 
 test("another stack can read the outputs of a lab by it", () => {
-  const app = Testing.app();
+  const app = bareApp();
   const lab = new TerraformStack(app, "my-lab");
   const backend = new StateBackend(lab, "Backend", {
     lab: "my-lab",

@@ -1,11 +1,12 @@
 import { DataResource, TerraformIterator, TerraformStack, Testing } from "cdktf";
 import { expect, test, vi } from "vitest";
 import { TerraformData } from "../../../stacks/constructs/terraform-data.ts";
+import { bareApp } from "../support.ts";
 
 /** The same resource, once by our class and once by cdktf's. */
 function both() {
   const provisioners = [{ type: "local-exec" as const, command: "true", when: "destroy" as const }];
-  const stacks = [new TerraformStack(Testing.app(), "ours"), new TerraformStack(Testing.app(), "theirs")] as const;
+  const stacks = [new TerraformStack(bareApp(), "ours"), new TerraformStack(bareApp(), "theirs")] as const;
   const triggers = { domain: TerraformIterator.fromMap({ a: "1" }).value };
   const forEach = TerraformIterator.fromMap({ a: "1", b: "2" });
   const before = stacks.map((stack) => new DataResource(stack, "before"));
