@@ -1,8 +1,8 @@
 import { RedisReplyError } from "../../redis/reply-error.ts";
 import type { Argument, BatchReply } from "../../redis/types.ts";
-import { valuesDiffer } from "../errors.ts";
 import { sameContent } from "../transfer/compare.ts";
 import { sameBytes } from "../transfer/payload.ts";
+import { valuesDiffer } from "./errors.ts";
 import type { MoveEnd, Quarantine, Quarantined } from "./types.ts";
 
 /** How far two rests of a life may be apart and still be the same, in milliseconds: they are asked for one after the other. */

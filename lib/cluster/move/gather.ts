@@ -1,8 +1,8 @@
 import { RedisReplyError } from "../../redis/reply-error.ts";
 import type { Argument, BatchReply } from "../../redis/types.ts";
 import { waitFor } from "../../wait.ts";
-import { migrateRefused, valuesDiffer } from "../errors.ts";
 import { type Copy, copyAt, sameValue } from "./conflicts.ts";
+import { migrateRefused, valuesDiffer } from "./errors.ts";
 import { migrateWords } from "./migrate.ts";
 import { troubleOf } from "./replies.ts";
 import type { MoveEnd, Quarantine } from "./types.ts";

@@ -1,7 +1,7 @@
 import { RedisReplyError } from "../../redis/reply-error.ts";
 import type { Argument, BatchReply, Credentials } from "../../redis/types.ts";
-import { migrateRefused, orphansAtTarget, valueTooLarge } from "../errors.ts";
 import { BATCH_BYTES, type Batch, type BatchLimits, nextBatch, timeoutFor } from "./batches.ts";
+import { migrateRefused, orphansAtTarget, valueTooLarge } from "./errors.ts";
 import { migrateWords } from "./migrate.ts";
 import { troubleOf } from "./replies.ts";
 import type { SlotOutcome } from "./types.ts";

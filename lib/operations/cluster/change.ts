@@ -70,19 +70,22 @@ function lookAt({ session, known }: ClusterSession, { others = [] }: Pick<Change
   return lookWhenReady([...known, ...others], session.access, { signal: session.signal });
 }
 
+/** A plan as it is reported: with what it was made of, so that `apply` refuses it when that has changed since. It moves nothing, unless the caller has an estimate. */
+export function planned(
+  verb: string,
+  { actions }: Pick<ClusterPlan, "actions">,
+  look: ClusterLook,
+  { session, now }: Pick<ClusterSession, "session" | "now">,
+): Pick<ChangeReport, "lab" | "target" | "verb" | "plan" | "estimate"> {
+  const about = { lab: session.lab.name, target: session.target, verb };
+  const plan = savePlan({ ...about, made: now().toISOString(), basis: basisOf(look), actions });
+  return { ...about, plan, estimate: { slots: 0, keys: 0, bytes: 0, seconds: 0 } };
+}
+
 async function carryOut(plan: ClusterPlan, look: ClusterLook, cluster: ClusterSession, options: ChangeOptions): Promise<ChangeReport> {
-  const { session, now } = cluster;
   const { verb, dryRun = false } = options;
   assertPlanValid(plan, look);
-  const saved = savePlan({
-    lab: session.lab.name,
-    target: session.target,
-    verb,
-    made: now().toISOString(),
-    basis: basisOf(look),
-    actions: plan.actions,
-  });
-  const report = { lab: session.lab.name, target: session.target, verb, plan: saved, estimate: await estimate(plan, look, session.access) };
+  const report = { ...planned(verb, plan, look, cluster), estimate: await estimate(plan, look, cluster.session.access) };
   if (dryRun || plan.actions.length === 0) return { ...report, applied: !dryRun, changed: 0, moved: undefined };
   const done = await applyCounted(plan, look.members, cluster, options);
   return { ...report, applied: true, ...done };

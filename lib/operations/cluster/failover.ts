@@ -1,7 +1,6 @@
 import { lookAtCluster } from "../../cluster/look.ts";
 import { failoverPlan } from "../../cluster/membership.ts";
-import { basisOf, savePlan } from "../../cluster/saved-plan.ts";
-import { applyCounted, type ChangeOptions, type ChangeReport, changeCluster } from "./change.ts";
+import { applyCounted, type ChangeOptions, type ChangeReport, changeCluster, planned } from "./change.ts";
 import { withClusterLocked } from "./session.ts";
 
 type Options = Omit<ChangeOptions, "verb" | "others"> & { readonly node: string; readonly how: "planned" | "force" | "takeover" };
@@ -14,24 +13,10 @@ export async function failOver(options: Options): Promise<ChangeReport> {
     options,
     verb,
     async (cluster) => {
-      const { session, known, now } = cluster;
+      const { session, known } = cluster;
       const look = await lookAtCluster(known, session.access);
       const plan = failoverPlan(options.node, options.how, look);
-      const saved = savePlan({
-        lab: session.lab.name,
-        target: session.target,
-        verb,
-        made: now().toISOString(),
-        basis: basisOf(look),
-        actions: plan.actions,
-      });
-      const report = {
-        lab: session.lab.name,
-        target: session.target,
-        verb,
-        plan: saved,
-        estimate: { slots: 0, keys: 0, bytes: 0, seconds: 0 },
-      };
+      const report = planned(verb, plan, look, cluster);
       if (options.dryRun === true) return { ...report, applied: false, changed: 0, moved: undefined };
       return { ...report, applied: true, ...(await applyCounted(plan, look.members, cluster, { verb })) };
     },
