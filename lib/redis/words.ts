@@ -3,6 +3,8 @@ import { redis40 } from "./words/4.0.ts";
 import { redis50 } from "./words/5.0.ts";
 import { redis62 } from "./words/6.2.ts";
 import { redis70 } from "./words/7.0.ts";
+import { redis72 } from "./words/7.2.ts";
+import { redis74 } from "./words/7.4.ts";
 import type { LineWords, SentinelWords } from "./words/line.ts";
 
 /** The words of one Redis version. Names are taken in any case, as Redis takes them. */
@@ -36,7 +38,14 @@ export interface RedisWords {
 }
 
 // The one table in which Redis versions differ. A line that the tests can't run against says `verified: false`.
-const LINES: Readonly<Record<string, LineWords>> = { "4.0": redis40, "5.0": redis50, "6.2": redis62, "7.0": redis70 };
+const LINES: Readonly<Record<string, LineWords>> = {
+  "4.0": redis40,
+  "5.0": redis50,
+  "6.2": redis62,
+  "7.0": redis70,
+  "7.2": redis72,
+  "7.4": redis74,
+};
 
 /** Lines that redis-lab knows, oldest first. */
 export const REDIS_LINES: readonly string[] = Object.keys(LINES);

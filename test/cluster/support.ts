@@ -20,6 +20,8 @@ const VERSION = /v=(?<version>\S+)/.exec(execFileSync(join(redisBin(), "redis-se
 
 /** From 7.0 on the first address of `bind` is no longer the one from which a server calls others. */
 export const CALLS_FROM_OWN_ADDRESS = wordsOf(VERSION ?? "").has("bind-source-addr");
+/** From 7.2 on those who forgot a node tell the others, for as long as they refuse it (CLUSTERMSG_EXT_TYPE_FORGOTTEN_NODE). */
+export const TELLS_OF_FORGOTTEN = wordsOf(VERSION ?? "").rdbVersion >= 11;
 
 /** From 5.0 on redis-cli has --cluster. */
 export const HAS_REDIS_CLI_CLUSTER = wordsOf(VERSION ?? "").has("replicaof");

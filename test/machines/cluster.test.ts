@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
@@ -31,6 +31,10 @@ afterAll(async () => {
   await rig?.stop();
   if (isEmptyCache && cache !== undefined) await rm(cache, { recursive: true, force: true });
 });
+
+function backupFolder(): string {
+  return join(project.folder, "backup");
+}
 
 test("plan shows it all, and touches nothing", async () => {
   const before = await rig.each((machine) => writtenSince(machine));
@@ -184,6 +188,13 @@ async function expectBack(): Promise<void> {
   });
 }
 
+test("a backup comes through SSH", async () => {
+  const backup = await project.run("cluster backup", [backupFolder()]);
+  expect(backup.output).toContain("redis-38");
+  expect(backup.code).toBe(0);
+  expect((await readdir(backupFolder())).filter((name) => name.endsWith(".rdb"))).toHaveLength(3);
+});
+
 test("rebuild wipes the data and compiles nothing", async () => {
   const rebuild = await project.run("rebuild", ["--yes"]);
   console.log(`rebuild: ${rebuild.seconds.toFixed(1)} s`);
@@ -191,6 +202,13 @@ test("rebuild wipes the data and compiles nothing", async () => {
   expect(rebuild.stderr).not.toMatch(/ (build|install|packages) started/);
   await expectCluster(project);
   expect(await project.redis("redis-38", "get", "foo")).toBe("");
+});
+
+test("the backup is restored through SSH", async () => {
+  const restore = await project.run("cluster restore", [backupFolder()]);
+  console.log(`restore: ${restore.seconds.toFixed(1)} s\n${restore.output}`);
+  expect(restore.code).toBe(0);
+  expect(await project.redis("redis-38", "get", "foo")).toBe("a b");
 });
 
 test("down stops everything without losing a key, and up brings it back", async () => {

@@ -129,8 +129,19 @@ export async function slotsOf(lab: Lab): Promise<Readonly<Record<string, string>
   );
 }
 
-/** Takes slots from everybody. */
+/** Takes slots from everybody. Who has not forgotten one yet tells the others of it again, so it ends with a round in which nobody had any. */
 export async function uncover(lab: Lab, names: readonly string[], slots: readonly number[]): Promise<void> {
-  // One after the other: who has not forgotten a slot yet tells the others of it again.
-  for (const name of names) for (const slot of slots) await call(lab, name, "CLUSTER", "DELSLOTS", String(slot)).catch(() => undefined);
+  const forgets = (name: string, slot: number) =>
+    call(lab, name, "CLUSTER", "DELSLOTS", String(slot)).then(
+      () => true,
+      () => false,
+    );
+  await waitFor(
+    async () => {
+      const knew: string[] = [];
+      for (const name of names) for (const slot of slots) if (await forgets(name, slot)) knew.push(`${name} still knew ${slot}`);
+      return knew.length === 0 ? { done: true, value: undefined } : { done: false, missing: knew.join(", ") };
+    },
+    { what: "everybody to forget the slots", timeoutMs: 20_000 },
+  );
 }

@@ -1,6 +1,6 @@
 /** What the beginning of an RDB file tells. */
 export interface RdbHead {
-  /** Of the format: 8 for Redis 4.0, 9 for 5.0 to 6.2, 10 for 7.0. */
+  /** Of the format: 8 for Redis 4.0, 9 for 5.0 to 6.2, 10 for 7.0, 11 for 7.2, 12 for 7.4 (RDB_VERSION in rdb.h). */
   readonly version: number;
   /** Fields that its server wrote, for example `redis-ver`. */
   readonly fields: ReadonlyMap<string, string>;

@@ -11,7 +11,7 @@ export interface LineWords {
   readonly repeatable: ReadonlySet<string>;
   /** Second names → the name under which CONFIG REWRITE writes the directive. */
   readonly aliases: Readonly<Record<string, string>>;
-  /** Directives of builds with BUILD_TLS=yes; a plain build ends with "Bad directive". */
+  /** Directives of builds with BUILD_TLS=yes. A plain build ends with "Bad directive" up to 7.0; from 7.2 on it reads them, and ends when TLS is asked for. */
   readonly tls: ReadonlySet<string>;
   /** What a file without any `save` means: up to 5.0 a configuration file switches the built-in save points off, and CONFIG REWRITE drops `save ""`. */
   readonly withoutSave: "nothing" | "defaults";
@@ -49,4 +49,15 @@ export interface SentinelWords {
 /** The words of a text, as a set. */
 export function words(text: string): ReadonlySet<string> {
   return new Set(text.split(/\s+/).filter((word) => word !== ""));
+}
+
+/** A line's words with those that the next line brought. */
+export function plus(before: ReadonlySet<string>, text: string): ReadonlySet<string> {
+  return new Set([...before, ...words(text)]);
+}
+
+/** A line's words without those that the next line dropped. */
+export function minus(before: ReadonlySet<string>, text: string): ReadonlySet<string> {
+  const dropped = words(text);
+  return new Set([...before].filter((word) => !dropped.has(word)));
 }

@@ -68,14 +68,14 @@ export class TestProject {
     await writeFile(join(this.folder, "labs.ts"), text);
   }
 
-  /** `redis-lab VERB LAB --target ssh …`, in the project's folder and without a terminal. */
+  /** `redis-lab VERB LAB --target ssh …`, in the project's folder and without a terminal. @param verb for example `up` or `cluster backup` */
   run(verb: string, words: readonly string[] = [], options: CliOptions = {}): Promise<CliResult> {
     return this.start(verb, words, options).ended;
   }
 
   start(verb: string, words: readonly string[] = [], options: CliOptions = {}): RunningCli {
     // Before the lab: what follows the host of `ssh` and `cli` is the command to run there.
-    const args = [MAIN, verb, "--target", "ssh", "--labs", join(this.folder, "labs.ts"), this.#lab, ...words];
+    const args = [MAIN, ...verb.split(" "), "--target", "ssh", "--labs", join(this.folder, "labs.ts"), this.#lab, ...words];
     const child = spawn(process.execPath, args, {
       cwd: this.folder,
       stdio: ["pipe", "pipe", "pipe"],
