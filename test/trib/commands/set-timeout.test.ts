@@ -4,7 +4,7 @@ import { at, call, create, removeFolders, trib } from "../support.ts";
 
 let lab: Lab;
 beforeAll(async () => {
-  lab = await Lab.start(["m1", "m2", "m3"]);
+  lab = await Lab.start(["m1", "m2", "m3"], { m3: "rename-command CONFIG NOCONFIG" });
   await create(lab, ["m1", "m2", "m3"]);
 });
 afterAll(async () => {
@@ -19,8 +19,6 @@ test.each([["99"], ["soon"], ["-1"]])("%s ms is a bad idea", async (ms) => {
 });
 
 test("a node that does not take it is counted", async () => {
-  await lab.kill("m3:6379");
-  await lab.add("m3", "rename-command CONFIG NOCONFIG", lab.member("m3:6379").address);
   const { code, out } = await trib(["set-timeout", at(lab, "m1"), "2500"]);
   expect(out).toMatch(/\nERR setting node-timeot for \S+: ERR unknown command/);
   expect([code, out.endsWith(">>> New node timeout set. 2 OK, 1 ERR.\n")]).toEqual([1, true]);
