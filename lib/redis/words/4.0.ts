@@ -27,8 +27,7 @@ export const redis40: LineWords = {
     client-output-buffer-limit include loadmodule rename-command save
   `),
   aliases: {},
-  tls: words(`
-  `),
+  tls: new Set(),
   withoutSave: "nothing",
   rewritesDefaultUser: false,
   moduleSettings: false,

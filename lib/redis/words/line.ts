@@ -61,3 +61,8 @@ export function minus(before: ReadonlySet<string>, text: string): ReadonlySet<st
   const dropped = words(text);
   return new Set([...before].filter((word) => !dropped.has(word)));
 }
+
+/** A line's words under the names that the next line gave them. @param aliases old names → new names */
+export function renamed(before: ReadonlySet<string>, aliases: Readonly<Record<string, string>>): ReadonlySet<string> {
+  return new Set([...before].map((name) => aliases[name] ?? name));
+}
