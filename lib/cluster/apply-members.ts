@@ -7,7 +7,7 @@ import { waitFor } from "../wait.ts";
 import { lookAround } from "./agree.ts";
 import { commandRefused } from "./errors.ts";
 import { failOverMaster } from "./failover.ts";
-import { introduce } from "./introduce.ts";
+import { INTRODUCE_AGAIN_MS, introduce } from "./introduce.ts";
 import { observeCluster } from "./observe.ts";
 import { acquaintances } from "./topology.ts";
 import type { ClusterAction, ClusterMember, MemberAction } from "./types.ts";
@@ -84,16 +84,14 @@ async function replicate(
 ): Promise<boolean> {
   const two = members.filter(({ id }) => id === instance || id === master);
   const nodeId = String(await (await access.client(master)).call(["CLUSTER", "MYID"]));
-  let introduced = false;
   const own = await waitFor(
     async () => {
       const view = parseClusterNodes(String(await (await access.client(instance)).call(["CLUSTER", "NODES"])));
       if (acquaintances(view).some(({ id }) => id === nodeId)) return { done: true, value: view.find(({ myself }) => myself) };
-      if (!introduced) await introduce(await lookAround([instance, master], two, access), access);
-      introduced = true;
+      await introduce(await lookAround([instance, master], two, access), access);
       return { done: false, missing: `${instance} does not know ${master}` };
     },
-    { what: `${instance} to get to know ${master}`, timeoutMs: ACQUAINTANCE_MS, ...(signal && { signal }) },
+    { what: `${instance} to get to know ${master}`, timeoutMs: ACQUAINTANCE_MS, intervalMs: INTRODUCE_AGAIN_MS, ...(signal && { signal }) },
   );
   if (own?.masterId === nodeId) return false;
   await command(instance, ["CLUSTER", "REPLICATE", nodeId], access);
