@@ -1,5 +1,6 @@
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import { type CommonOptions, openContext } from "./context.ts";
+import { bytes, milliseconds, number, positive, whole } from "./values.ts";
 import type { ProgramHost, Verb } from "./verb.ts";
 
 /** What a cluster verb's module exports: its work by the name of the verb. */
@@ -46,15 +47,18 @@ With the arguments and the text of redis-trib.rb: redis-trib --help`,
     command
       .option("--dry-run", "stop after the plan")
       .option("--plan <file>", "stop after the plan and save it, for `redis-lab apply FILE`");
-  const moving = (command: Command) =>
-    planned(command)
-      .option("--timeout <ms>", "longest time for one MIGRATE; large keys get more", number, 60_000)
-      .option("--pipeline <keys>", "most keys in one MIGRATE", number)
-      .option("--slots-at-once <count>", "slots on their way at the same time, for each pair of masters", number)
+  const throttled = (command: Command) =>
+    command
       .option("--max-latency <time>", "what a PING to source and target may take meanwhile, for example 5ms", milliseconds)
-      .option("--max-keys <rate>", "keys per second", number)
-      .option("--max-bytes <rate>", "bytes per second, for example 10mb", bytes)
-      .option("--replace", "keep the source's value of a key that both have; the other one is saved to a file");
+      .option("--max-keys <rate>", "keys per second", positive)
+      .option("--max-bytes <rate>", "bytes per second, for example 10mb", bytes);
+  const moving = (command: Command) =>
+    throttled(
+      planned(command)
+        .option("--timeout <ms>", "longest time for one MIGRATE; large keys get more", whole(1), 60_000)
+        .option("--pipeline <keys>", "most keys in one MIGRATE", whole(1))
+        .option("--slots-at-once <count>", "slots on their way at the same time, for each pair of masters", whole(1)),
+    ).option("--replace", "keep the source's value of a key that both have; the other one is saved to a file");
 
   verb("check", "who owns which slots, and everything that is not right", () => import("./verbs/cluster/check.ts"), [
     "check cluster",
@@ -70,7 +74,7 @@ With the arguments and the text of redis-trib.rb: redis-trib --help`,
   ]);
   verb("wait", "wait until every slot has an owner, none is open and all nodes agree", () => import("./verbs/cluster/wait.ts"), [
     "wait cluster --timeout 60",
-  ]).option("--timeout <seconds>", "longest wait", number, 60);
+  ]).option("--timeout <seconds>", "longest wait", positive, 60);
   planned(
     verb("create", "form the declared cluster of instances that run; `up` does it as well", () => import("./verbs/cluster/create.ts"), [
       "create cluster",
@@ -202,7 +206,7 @@ With the arguments and the text of redis-trib.rb: redis-trib --help`,
   ])
     .argument("<folder>", "folder that `backup` made")
     .option("--replace", "the cluster has keys: overwrite those of the same name")
-    .option("--compare <count>", "how many keys of each file are compared afterwards, or `all` (default: 1000)")
+    .option("--compare <count>", "how many keys of each file are compared afterwards, or `all`", countOrAll, 1000)
     .option("--server <file>", "redis-server that loads the files (default: the lab's own, compiled here)");
   planned(
     verb("set-timeout", "set cluster-node-timeout on every node", () => import("./verbs/cluster/set-timeout.ts"), [
@@ -219,21 +223,8 @@ With the arguments and the text of redis-trib.rb: redis-trib --help`,
     .allowUnknownOption();
 }
 
-function number(text: string): number {
-  const value = Number(text);
-  if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError(`"${text}" is no number.`);
-  return value;
-}
+const count = whole(0);
 
-function milliseconds(text: string): number {
-  const found = /^(?<value>\d+(\.\d+)?)(?<unit>ms|s)?$/.exec(text)?.groups;
-  if (found === undefined) throw new InvalidArgumentError(`"${text}" is no time; give for example 5ms.`);
-  return Number(found["value"]) * (found["unit"] === "s" ? 1000 : 1);
-}
-
-function bytes(text: string): number {
-  const found = /^(?<value>\d+(\.\d+)?)(?<unit>k|kb|m|mb|g|gb)?$/i.exec(text)?.groups;
-  if (found === undefined) throw new InvalidArgumentError(`"${text}" is no amount; give for example 10mb.`);
-  const units: Readonly<Record<string, number>> = { k: 1e3, kb: 1024, m: 1e6, mb: 1024 ** 2, g: 1e9, gb: 1024 ** 3 };
-  return Number(found["value"]) * (units[(found["unit"] ?? "").toLowerCase()] ?? 1);
+function countOrAll(text: string): number | "all" {
+  return text === "all" ? text : count(text);
 }

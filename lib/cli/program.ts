@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import { addClusterVerbs } from "./cluster-program.ts";
 import { type CommonOptions, openContext } from "./context.ts";
+import { positive, whole } from "./values.ts";
 import type { ProgramHost, Verb } from "./verb.ts";
 
 /**
@@ -65,7 +66,7 @@ Exit codes: 0 done; 1 failed, or a check found something; 2 changes pending (pla
     "status sentinel --watch",
     "status cluster --json",
   ])
-    .option("-w, --watch [seconds]", "repeat until interrupted (default: every 2 seconds)")
+    .option("-w, --watch [seconds]", "repeat until interrupted (default: every 2 seconds)", positive)
     .option("--json", "one JSON document on standard output (with --watch: one a line)");
   verb("down", "stop the lab gracefully; data and configuration stay", () => import("./verbs/down.ts"), [
     "down cluster",
@@ -141,7 +142,7 @@ Exit codes: 0 done; 1 failed, or a check found something; 2 changes pending (pla
     "logs sentinel redis-18:26379 --follow",
   ])
     .argument("<host>", "HOST or HOST:PORT")
-    .option("-n, --lines <count>", "how many of the last lines", "100")
+    .option("-n, --lines <count>", "how many of the last lines", whole(0), 100)
     .option("-f, --follow", "go on as lines come, until interrupted");
   addClusterVerbs(program, host);
   program

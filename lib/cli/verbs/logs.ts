@@ -1,5 +1,4 @@
 import { sh } from "../../connection/quote.ts";
-import { LabError } from "../../error.ts";
 import type { Secrets } from "../../lab/secrets.ts";
 import { findHost, findInstance } from "../../operations/find.ts";
 import { withSession } from "../../operations/session.ts";
@@ -9,16 +8,9 @@ import { EXIT } from "../exit-codes.ts";
 
 export async function run(
   context: VerbContext,
-  options: { readonly lines: string; readonly follow?: boolean },
+  { lines, follow = false }: { readonly lines: number; readonly follow?: boolean },
   [reference = ""]: readonly string[],
 ): Promise<number> {
-  const lines = Number(options.lines);
-  if (!Number.isInteger(lines) || lines < 0)
-    throw new LabError({
-      code: "cli.bad-number",
-      what: `--lines takes a whole number, not "${options.lines}".`,
-      next: "For example: --lines 100",
-    });
   const placement = placementOf(context);
   const hostName = reference.split(":")[0] ?? "";
   const host = findHost(placement, hostName);
@@ -28,14 +20,14 @@ export async function run(
     if (connection === undefined) throw unreachable.get(hostName) ?? new Error(`${hostName} is not connected`);
     const write = (line: string) => process.stdout.write(`${masked(line, secrets)}\n`);
     // -F: a log that is rotated, or that does not exist yet, is followed all the same.
-    const script = options.follow === true ? sh`exec tail -n ${lines} -F ${files}` : sh`exec tail -n ${lines} ${files}`;
+    const script = follow ? sh`exec tail -n ${lines} -F ${files}` : sh`exec tail -n ${lines} ${files}`;
     const result = await connection
       .run(script, {
         title: "tail",
         root: true,
         onLine: write,
         signal: context.signal,
-        timeoutMs: options.follow === true ? 2 ** 31 - 1 : 60_000,
+        timeoutMs: follow ? 2 ** 31 - 1 : 60_000,
       })
       .catch((error: unknown) => {
         if (context.signal.aborted) return undefined;

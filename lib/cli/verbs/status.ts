@@ -5,7 +5,7 @@ import { formatStatus } from "../../report/status.ts";
 import { printResult, type VerbContext } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
 
-export async function run(context: VerbContext, options: { readonly watch?: boolean | string }): Promise<number> {
+export async function run(context: VerbContext, options: { readonly watch?: true | number }): Promise<number> {
   return withSession({ ...context, emit: () => {} }, async (session) => {
     const show = async (): Promise<Status> => {
       const status = await readStatus(session);
@@ -17,7 +17,7 @@ export async function run(context: VerbContext, options: { readonly watch?: bool
     };
     let status = await show();
     if (options.watch === undefined) return status.healthy ? EXIT.done : EXIT.failed;
-    const seconds = options.watch === true ? 2 : Math.max(0.2, Number(options.watch) || 2);
+    const seconds = options.watch === true ? 2 : Math.max(0.2, options.watch);
     // The pause is what the user asked for, not a wait for something.
     while (!context.signal.aborted) {
       await delay(seconds * 1000, undefined, { signal: context.signal }).catch(() => undefined);

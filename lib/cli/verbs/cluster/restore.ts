@@ -5,14 +5,21 @@ import { EXIT } from "../../exit-codes.ts";
 
 interface Options {
   readonly replace?: boolean;
-  readonly compare?: string;
+  readonly compare?: number | "all";
   readonly server?: string;
 }
 
 export async function run(context: VerbContext, options: Options, [folder = ""]: readonly string[]): Promise<number> {
-  const sample = options.compare === undefined ? undefined : options.compare === "all" ? ("all" as const) : Number(options.compare);
   const report = await withProgress(context, ({ emit }) =>
-    restore({ ...context, emit, now: () => new Date(), folder, replace: options.replace ?? false, sample, server: options.server }),
+    restore({
+      ...context,
+      emit,
+      now: () => new Date(),
+      folder,
+      replace: options.replace ?? false,
+      sample: options.compare,
+      server: options.server,
+    }),
   );
   printResult(context, restoreDocument(report), formatRestore(context.lab.name, report));
   return report.findings.length === 0 ? EXIT.done : EXIT.failed;
