@@ -171,15 +171,17 @@ With the arguments and the text of redis-trib.rb: redis-trib --help`,
   verb("rollback", "bring back what an interrupted move left on its way", () => import("./verbs/cluster/rollback.ts"), [
     "rollback cluster",
   ]).option("--dry-run", "show what there is to bring back");
-  verb(
-    "import",
-    "bring the keys of another server, or of an RDB or AOF file, into the cluster",
-    () => import("./verbs/cluster/import.ts"),
-    [
-      "import cluster --from 10.0.0.9:6379 --copy",
-      "import cluster --from 10.0.0.9:6379 --from-password-file old-password --databases all",
-      "import cluster --from /var/lib/redis/dump.rdb",
-    ],
+  throttled(
+    verb(
+      "import",
+      "bring the keys of another server, or of an RDB or AOF file, into the cluster",
+      () => import("./verbs/cluster/import.ts"),
+      [
+        "import cluster --from 10.0.0.9:6379 --copy --max-latency 5ms",
+        "import cluster --from 10.0.0.9:6379 --from-password-file old-password --databases all",
+        "import cluster --from /var/lib/redis/dump.rdb",
+      ],
+    ),
   )
     .requiredOption("--from <source>", "HOST:PORT of a server, or an RDB or AOF file of this computer")
     .option("--copy", "leave the keys at the source (default: a key is deleted there once the cluster has it)")
@@ -201,9 +203,14 @@ With the arguments and the text of redis-trib.rb: redis-trib --help`,
     .option("--check", "check a backup that was made before")
     .option("--load", "with --check: load each file into a redis-server of this computer and count its keys")
     .option("--server <file>", "redis-server for --load (default: the lab's own, compiled here)");
-  verb("restore", "bring a backup into the cluster, of the same or another number of masters", () => import("./verbs/cluster/restore.ts"), [
-    "restore cluster backups/monday",
-  ])
+  throttled(
+    verb(
+      "restore",
+      "bring a backup into the cluster, of the same or another number of masters",
+      () => import("./verbs/cluster/restore.ts"),
+      ["restore cluster backups/monday"],
+    ),
+  )
     .argument("<folder>", "folder that `backup` made")
     .option("--replace", "the cluster has keys: overwrite those of the same name")
     .option("--compare <count>", "how many keys of each file are compared afterwards, or `all`", countOrAll, 1000)

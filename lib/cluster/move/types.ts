@@ -40,11 +40,11 @@ export interface MoveLog {
   end(): Promise<void>;
 }
 
-/** How fast a move may be. @default as fast as the servers take it */
+/** How fast keys may travel. @default as fast as the servers take them */
 export interface Throttle {
   readonly keysPerSecond?: number;
   readonly bytesPerSecond?: number;
-  /** What a PING to source and target may take while slots move, in milliseconds: batches shrink until it holds. */
+  /** What a PING to source and target may take meanwhile, in milliseconds: batches shrink until it holds. */
   readonly maxLatencyMs?: number;
 }
 

@@ -30,6 +30,8 @@ export interface DeliverOptions {
   /** Wait until a replica has them too, where there is one: the source is to delete them. */
   readonly safely: boolean;
   readonly recoveryMs: number;
+  /** Waits until values may be sent. */
+  readonly turn: (values: readonly Value[]) => Promise<void>;
   /** Ends a wait for the cluster. */
   readonly signal: AbortSignal | undefined;
 }
@@ -68,6 +70,7 @@ export async function deliver(
   options: DeliverOptions,
   before: readonly (Value | undefined)[] = [],
 ): Promise<readonly Delivered[]> {
+  await options.turn(values);
   const parcels = values.map(
     (value, index): Parcel => ({
       value,

@@ -1,10 +1,11 @@
 import { LabError } from "../../error.ts";
 import type { InstanceAccess, RedisClient } from "../../redis/types.ts";
-import { BATCH_BYTES, type Batch, nextBatch } from "../move/batches.ts";
+import { type Batch, nextBatch } from "../move/batches.ts";
 import { keySlot } from "../slots.ts";
 import type { ClusterMember } from "../types.ts";
 import { type Delivered, type DeliverOptions, deliver } from "./deliver.ts";
 import { importStopped } from "./errors.ts";
+import { type ImportPace, openPace } from "./import-pace.ts";
 import { type MovedKey, moveValues } from "./move-values.ts";
 import { type Reading, readValues, scanPages, selectDatabase, sizesOf, twinsOf } from "./read.ts";
 import { Routes } from "./routes.ts";
@@ -12,7 +13,6 @@ import { inspectSource, type Source } from "./source.ts";
 import { makeTally, type Tally } from "./tally.ts";
 import type { ImportOptions, ImportReport } from "./types.ts";
 
-const BATCH_KEYS = 512;
 /** Keys that travel together where the source does not tell how large they are. */
 const UNSIZED_KEYS = 16;
 
@@ -32,17 +32,24 @@ export async function importKeys(
   const routes = await Routes.open(members, access, options.signal);
   let total = 0;
   const tally = makeTally(options, () => total);
+  let pace: ImportPace | undefined;
   try {
+    pace = await openPace(
+      options,
+      routes.masters.map(({ member }) => member.id),
+      access,
+    );
     const from = await inspectSource(source, routes.nodeIds, options);
     const wanted = from.databases.filter(({ imported }) => imported);
     total = wanted.reduce((sum, { keys }) => sum + keys, 0);
-    const run: Run = { source: from, routes, tally, options, databases: wanted.map(({ database }) => database) };
+    const run: Run = { source: from, routes, tally, pace, options, databases: wanted.map(({ database }) => database) };
     for (const database of run.databases) await importDatabase(database, run);
     return tally.report(from.databases);
   } catch (error) {
     options.signal?.throwIfAborted();
     throw error instanceof LabError ? importStopped(error, tally.imported) : error;
   } finally {
+    pace?.close();
     routes.close();
     // The connection is the caller's again.
     if (!source.closed) await source.callAll([["UNWATCH"], ["SELECT", 0]], { timeoutMs: 2000 }).catch(() => undefined);
@@ -53,6 +60,7 @@ interface Run {
   readonly source: Source;
   readonly routes: Routes;
   readonly tally: Tally;
+  readonly pace: ImportPace;
   readonly options: ImportOptions;
   /** All that are merged. */
   readonly databases: readonly number[];
@@ -72,11 +80,8 @@ async function importDatabase(database: number, run: Run): Promise<void> {
         const why = `databases ${Math.min(database, other)} and ${Math.max(database, other)} of the source both have it`;
         tally.record({ key, database, target: undefined, outcome: { kind: "conflict", why } }, 0, false);
       }
-      for (const batch of await batchesOf(
-        source,
-        page.filter((key) => !twins.has(key)),
-        options,
-      )) {
+      const once = page.filter((key) => !twins.has(key));
+      for await (const batch of batchesOf(once, run)) {
         options.signal?.throwIfAborted();
         if (options.mode === "move") {
           for (const each of await moveValues(source, batch, deliverOptions(run))) recordMoved(each, database, tally);
@@ -93,49 +98,41 @@ async function importDatabase(database: number, run: Run): Promise<void> {
   }
 }
 
-/** A page in batches by keys and by bytes; a value that fills a batch by itself travels alone. */
-async function batchesOf(
-  { client, clustered }: Source,
-  keys: readonly Buffer[],
-  { batchKeys = BATCH_KEYS, batchBytes = BATCH_BYTES }: ImportOptions,
-): Promise<readonly Batch[]> {
-  if (keys.length === 0) return [];
-  if (clustered) return bySlot(keys);
-  const sized = await sizesOf(client, keys);
-  const limits = { keys: sized === undefined ? Math.min(UNSIZED_KEYS, batchKeys) : batchKeys, bytes: batchBytes };
-  const batches: Batch[] = [];
-  for (let at = 0; at < keys.length; ) {
-    const batch = nextBatch(keys, (index) => sized?.[index] ?? 0, at, limits);
-    batches.push(batch);
-    at += batch.keys.length;
+/** A page in batches, as large as they may be when their turn comes; a value that fills a batch by itself travels alone. */
+async function* batchesOf(keys: readonly Buffer[], { source: { client, clustered }, pace }: Run): AsyncGenerator<Batch> {
+  if (keys.length === 0) return;
+  const sized = clustered ? undefined : await sizesOf(client, keys);
+  for (const together of clustered ? bySlot(keys) : [keys]) {
+    for (let at = 0; at < together.length; ) {
+      const { limits } = pace;
+      const most = sized === undefined ? { ...limits, keys: Math.min(UNSIZED_KEYS, limits.keys) } : limits;
+      const batch = nextBatch(together, (index) => sized?.[index] ?? 0, at, most);
+      yield batch;
+      at += batch.keys.length;
+    }
   }
-  return batches;
 }
 
-/** Batches that a node of a cluster takes in one transaction. */
-function bySlot(keys: readonly Buffer[]): readonly Batch[] {
+/** Keys that a node of a cluster takes in one transaction. */
+function bySlot(keys: readonly Buffer[]): Iterable<readonly Buffer[]> {
   const slots = new Map<number, Buffer[]>();
   for (const key of keys) {
     const slot = keySlot(key);
-    const batch = slots.get(slot) ?? [];
-    slots.set(slot, batch);
-    batch.push(key);
+    const together = slots.get(slot) ?? [];
+    slots.set(slot, together);
+    together.push(key);
   }
-  return [...slots.values()].flatMap((all) =>
-    Array.from({ length: Math.ceil(all.length / UNSIZED_KEYS) }, (_, index) => ({
-      keys: all.slice(index * UNSIZED_KEYS, (index + 1) * UNSIZED_KEYS),
-      bytes: 0,
-    })),
-  );
+  return slots.values();
 }
 
-function deliverOptions({ routes, source, options }: Run): DeliverOptions {
+function deliverOptions({ routes, source, pace, options }: Run): DeliverOptions {
   return {
     routes,
     source,
     conflict: options.conflict ?? "keep",
     safely: options.mode === "move",
     recoveryMs: options.recoveryMs ?? 60_000,
+    turn: pace.turn,
     signal: options.signal,
   };
 }

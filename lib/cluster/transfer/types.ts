@@ -1,4 +1,6 @@
 import type { Emit } from "../../events.ts";
+import type { RedisClient } from "../../redis/types.ts";
+import type { Throttle } from "../move/types.ts";
 import type { ClusterMember } from "../types.ts";
 
 /** What became of a key of the source. Closed set. */
@@ -45,6 +47,10 @@ export interface ImportOptions {
   readonly batchKeys?: number;
   /** Most bytes on their way together; a larger value travels alone. @default 1 MiB */
   readonly batchBytes?: number;
+  /** Keys and bytes are counted as they are sent. */
+  readonly throttle?: Throttle;
+  /** One more connection to the source, for the import alone: what a PING to the source takes counts for `throttle.maxLatencyMs` then. */
+  readonly sourceProbe?: RedisClient;
   /** Longest wait for a shard to have a master that takes keys, in milliseconds. @default 60000 */
   readonly recoveryMs?: number;
   readonly onKey?: (key: ImportedKey) => void;

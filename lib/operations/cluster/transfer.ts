@@ -4,6 +4,7 @@ import { isIP } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { discover } from "../../cluster/discover.ts";
+import type { Throttle } from "../../cluster/move/types.ts";
 import { type BackupReport, backupCluster } from "../../cluster/transfer/backup.ts";
 import { importKeys } from "../../cluster/transfer/import.ts";
 import { importFile } from "../../cluster/transfer/import-file.ts";
@@ -17,7 +18,9 @@ import { ensureLocalBuild } from "../local-build.ts";
 import { badSource } from "./errors.ts";
 import { type ClusterOptions, type ClusterSession, withCluster, withClusterLocked } from "./session.ts";
 
-export interface ImportRequest extends ClusterOptions, Pick<ImportOptions, "mode" | "conflict" | "databases" | "clusterSource"> {
+export interface ImportRequest
+  extends ClusterOptions,
+    Pick<ImportOptions, "mode" | "conflict" | "databases" | "clusterSource" | "throttle"> {
   /** `HOST:PORT` of a server, or the path of an RDB or AOF file. */
   readonly from: string;
   readonly user?: string | undefined;
@@ -34,13 +37,14 @@ export async function importInto(options: ImportRequest): Promise<ImportReport> 
   return withClusterLocked(options, "import", async (cluster) => {
     const { session, known } = cluster;
     const { members } = await discover(known, session.access);
-    const { mode, conflict, databases, clusterSource } = options;
+    const { mode, conflict, databases, clusterSource, throttle } = options;
     const common = {
       emit: session.emit,
       signal: session.signal,
       mode,
       ...(conflict !== undefined && { conflict }),
       ...(databases !== undefined && { databases }),
+      ...(throttle !== undefined && { throttle }),
     };
     const path = await stat(options.from).then(
       () => options.from,
@@ -48,11 +52,18 @@ export async function importInto(options: ImportRequest): Promise<ImportReport> 
     );
     if (path !== undefined)
       return withServer(cluster, options.server, (serverBinary) => importFile(path, members, session.access, { ...common, serverBinary }));
-    const source = await openSource({ ...(await endpointOf(options.from)), user: options.user, password: options.password }, dial);
+    const endpoint = { ...(await endpointOf(options.from)), user: options.user, password: options.password };
+    const source = await openSource(endpoint, dial);
+    const sourceProbe = throttle?.maxLatencyMs === undefined ? undefined : await openSource(endpoint, dial);
     try {
-      return await importKeys(source, members, session.access, { ...common, ...(clusterSource !== undefined && { clusterSource }) });
+      return await importKeys(source, members, session.access, {
+        ...common,
+        ...(clusterSource !== undefined && { clusterSource }),
+        ...(sourceProbe !== undefined && { sourceProbe }),
+      });
     } finally {
       source.close();
+      sourceProbe?.close();
     }
   });
 }
@@ -86,6 +97,7 @@ export async function restore(
   options: ClusterOptions & {
     readonly folder: string;
     readonly replace: boolean;
+    readonly throttle?: Throttle | undefined;
     readonly sample?: number | "all" | undefined;
     readonly server?: string | undefined;
   },
@@ -99,6 +111,7 @@ export async function restore(
         signal: session.signal,
         serverBinary,
         conflict: options.replace ? "replace" : "keep",
+        ...(options.throttle !== undefined && { throttle: options.throttle }),
         ...(options.sample !== undefined && { sample: options.sample }),
       }),
     );

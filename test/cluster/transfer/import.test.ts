@@ -244,6 +244,36 @@ describe("databases", () => {
   });
 });
 
+describe("under a throttle", () => {
+  test.each(["copy", "move"] as const)("in keys per second, and in bytes: %s", async (mode) => {
+    await fill(outside.client, 60);
+    const before = await contentOf(outside.client);
+    const { report } = await importInto(lab, outside.client, { mode, throttle: { keysPerSecond: 100 } });
+    expect(report.counts.imported).toBe(60);
+    // The first ten of them at once.
+    expect(report.seconds).toBeGreaterThan(0.45);
+    expect(await contentOfCluster(lab)).toEqual(before);
+    await Promise.all([must(outside.client, [["FLUSHALL"]]), ...lab.members.map(({ id }) => lab.call(id, "FLUSHALL"))]);
+    await must(
+      outside.client,
+      ["a", "b", "c", "d"].map((key) => ["SET", key, "x".repeat(1000)]),
+    );
+    const second = await importInto(lab, outside.client, { mode, throttle: { bytesPerSecond: 10_000 } });
+    // A tenth of a second's worth at once, and the last one is overdrawn.
+    expect(second.report.seconds).toBeGreaterThan((second.report.bytes - 2100) / 10_000);
+    expect(second.report.counts.imported).toBe(4);
+  });
+
+  test("under a ceiling of latency, of the source as well, it comes to its end", async () => {
+    await fill(outside.client, 2000);
+    const before = await contentOf(outside.client);
+    const sourceProbe = await connectRedis(outside.server, dial, { passwords: [], timeoutMs: 10_000 });
+    await importInto(lab, outside.client, { throttle: { maxLatencyMs: 200 }, sourceProbe });
+    expect(sourceProbe.closed).toBe(true);
+    expect(await contentOfCluster(lab)).toEqual(before);
+  });
+});
+
 describe("ends and begins again", () => {
   test.each(["copy", "move"] as const)("an abort lets the keys in flight arrive; the next run does the rest: %s", async (mode) => {
     await fill(outside.client, 3000);

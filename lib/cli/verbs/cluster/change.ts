@@ -6,6 +6,7 @@ import type { ClusterSession } from "../../../operations/cluster/session.ts";
 import { formatChange } from "../../../report/cluster/change.ts";
 import { printResult, type VerbContext, withProgress } from "../../context.ts";
 import { EXIT } from "../../exit-codes.ts";
+import { type ThrottleOptions, throttleOf } from "./throttle.ts";
 
 /** Options of verbs that make a plan, and of those that move slots. */
 export interface PlanOptions {
@@ -13,27 +14,20 @@ export interface PlanOptions {
   readonly plan?: string;
 }
 
-export interface MoveOptions extends PlanOptions {
+export interface MoveOptions extends PlanOptions, ThrottleOptions {
   readonly timeout?: number;
   readonly pipeline?: number;
   readonly slotsAtOnce?: number;
-  readonly maxLatency?: number;
-  readonly maxKeys?: number;
-  readonly maxBytes?: number;
   readonly replace?: boolean;
 }
 
-export function moveRequest({ timeout, pipeline, slotsAtOnce, maxLatency, maxKeys, maxBytes, replace }: MoveOptions): MoveRequest {
-  const throttle = {
-    ...(maxLatency !== undefined && { maxLatencyMs: maxLatency }),
-    ...(maxKeys !== undefined && { keysPerSecond: maxKeys }),
-    ...(maxBytes !== undefined && { bytesPerSecond: maxBytes }),
-  };
+export function moveRequest({ timeout, pipeline, slotsAtOnce, replace, ...limits }: MoveOptions): MoveRequest {
+  const throttle = throttleOf(limits);
   return {
     ...(timeout !== undefined && { timeoutMs: timeout }),
     ...(pipeline !== undefined && { pipeline }),
     ...(slotsAtOnce !== undefined && { slotsAtOnce }),
-    ...(Object.keys(throttle).length > 0 && { throttle }),
+    ...(throttle !== undefined && { throttle }),
     conflict: replace === true ? "keep-source" : "stop",
   };
 }

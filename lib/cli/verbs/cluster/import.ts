@@ -4,8 +4,9 @@ import { formatImport, importDocument } from "../../../report/cluster/transfer.t
 import { printResult, type VerbContext, withProgress } from "../../context.ts";
 import { EXIT } from "../../exit-codes.ts";
 import { readSecret } from "../../secret.ts";
+import { type ThrottleOptions, throttleOf } from "./throttle.ts";
 
-interface Options {
+interface Options extends ThrottleOptions {
   readonly from?: string;
   readonly copy?: boolean;
   readonly replace?: boolean;
@@ -19,6 +20,7 @@ interface Options {
 
 export async function run(context: VerbContext, options: Options): Promise<number> {
   const password = await passwordOf(options, context);
+  const throttle = throttleOf(options);
   const report = await withProgress(context, ({ emit }) =>
     importInto({
       ...context,
@@ -30,6 +32,7 @@ export async function run(context: VerbContext, options: Options): Promise<numbe
       ...(options.databases !== undefined && {
         databases: options.databases === "all" ? ("all" as const) : options.databases.split(",").map(Number),
       }),
+      ...(throttle !== undefined && { throttle }),
       ...(options.thisNode === true && { clusterSource: "this-node" as const }),
       user: options.fromUser,
       password,

@@ -2,8 +2,9 @@ import { restore } from "../../../operations/cluster/transfer.ts";
 import { formatRestore, restoreDocument } from "../../../report/cluster/transfer.ts";
 import { printResult, type VerbContext, withProgress } from "../../context.ts";
 import { EXIT } from "../../exit-codes.ts";
+import { type ThrottleOptions, throttleOf } from "./throttle.ts";
 
-interface Options {
+interface Options extends ThrottleOptions {
   readonly replace?: boolean;
   readonly compare?: number | "all";
   readonly server?: string;
@@ -18,6 +19,7 @@ export async function run(context: VerbContext, options: Options, [folder = ""]:
       folder,
       replace: options.replace ?? false,
       sample: options.compare,
+      throttle: throttleOf(options),
       server: options.server,
     }),
   );

@@ -1,0 +1,18 @@
+import type { Throttle } from "../../../cluster/move/types.ts";
+
+/** Options of verbs that bring keys from one server to another. */
+export interface ThrottleOptions {
+  readonly maxLatency?: number;
+  readonly maxKeys?: number;
+  readonly maxBytes?: number;
+}
+
+/** Undefined where none of them was given. */
+export function throttleOf({ maxLatency, maxKeys, maxBytes }: ThrottleOptions): Throttle | undefined {
+  if (maxLatency === undefined && maxKeys === undefined && maxBytes === undefined) return undefined;
+  return {
+    ...(maxLatency !== undefined && { maxLatencyMs: maxLatency }),
+    ...(maxKeys !== undefined && { keysPerSecond: maxKeys }),
+    ...(maxBytes !== undefined && { bytesPerSecond: maxBytes }),
+  };
+}
