@@ -96,7 +96,7 @@ const STACKS: Readonly<Record<string, Arrow>> = {
 /** Packages that one room alone may import, so that they can be replaced, and are loaded only where they are needed. */
 const HOMES: Readonly<Record<string, RegExp>> = {
   ssh2: /^lib\/connection\/(ssh|key-pair)/,
-  commander: /^lib\/cli\/(main|program|cluster-program)\.ts$/,
+  commander: /^lib\/cli\/(main|program|cluster-program|values)\.ts$/,
   listr2: /^lib\/report\/progress-terminal\.ts$/,
   "cli-table3": /^lib\/report\//,
   picocolors: /^lib\/report\//,

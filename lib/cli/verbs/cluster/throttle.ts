@@ -1,4 +1,4 @@
-import type { Throttle } from "../../../cluster/move/types.ts";
+import type { MoveRequest } from "../../../operations/cluster/change.ts";
 
 /** Options of verbs that bring keys from one server to another. */
 export interface ThrottleOptions {
@@ -8,7 +8,7 @@ export interface ThrottleOptions {
 }
 
 /** Undefined where none of them was given. */
-export function throttleOf({ maxLatency, maxKeys, maxBytes }: ThrottleOptions): Throttle | undefined {
+export function throttleOf({ maxLatency, maxKeys, maxBytes }: ThrottleOptions): MoveRequest["throttle"] {
   if (maxLatency === undefined && maxKeys === undefined && maxBytes === undefined) return undefined;
   return {
     ...(maxLatency !== undefined && { maxLatencyMs: maxLatency }),
