@@ -1,3 +1,4 @@
+import type { SlotRange } from "../redis/types.ts";
 import { countSlots, formatRanges } from "./slots.ts";
 import type { SlotAction } from "./types.ts";
 
@@ -5,19 +6,20 @@ import type { SlotAction } from "./types.ts";
 export function describeSlotAction(action: SlotAction): string {
   switch (action.kind) {
     case "move-slots":
-      return `move ${slotsOf(action)} from ${action.source} to ${action.target}`;
+      return `move ${describeSlots(action.slots)} from ${action.source} to ${action.target}`;
     case "claim-slots":
-      return `make ${action.instance} the owner of ${slotsOf(action)}`;
+      return `make ${action.instance} the owner of ${describeSlots(action.slots)}`;
     case "disown-slots":
-      return `take ${slotsOf(action)} from ${action.instance}, and keep its keys for ${action.owner}`;
+      return `take ${describeSlots(action.slots)} from ${action.instance}, and keep its keys for ${action.owner}`;
     case "gather-keys":
       return `bring the keys of slot ${action.slot} from ${action.source} to their owner ${action.target}`;
     case "close-slots":
-      return `close ${slotsOf(action)} at ${action.instance}`;
+      return `close ${describeSlots(action.slots)} at ${action.instance}`;
   }
 }
 
-function slotsOf({ slots }: Exclude<SlotAction, { kind: "gather-keys" }>): string {
+/** `slot 13`, or `500 slots (0-499)`; long lists of ranges are cut. */
+export function describeSlots(slots: readonly SlotRange[]): string {
   const count = countSlots(slots);
   const listed = formatRanges(slots);
   return count === 1 ? `slot ${listed}` : `${count} slots (${listed.length > 60 ? `${listed.slice(0, 60)}…` : listed})`;

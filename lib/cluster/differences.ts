@@ -1,5 +1,6 @@
+import { describeSlots } from "./describe.ts";
 import type { ClusterLook } from "./look.ts";
-import { formatRanges, withoutSlots } from "./slots.ts";
+import { withoutSlots } from "./slots.ts";
 import { currentMasterOf, ownSlots } from "./topology.ts";
 import type { ClusterMember } from "./types.ts";
 
@@ -35,7 +36,7 @@ function differenceOf({ id, role }: ClusterMember, { topology, cluster }: Cluste
     ? "not in the cluster"
     : node.self.role === "replica"
       ? `replica of ${topology.instanceOf(node.self.masterId ?? "") ?? "?"}`
-      : `master of ${formatRanges(ownSlots(node))}`;
+      : `master of ${describeSlots(ownSlots(node))}`;
   switch (role.kind) {
     case "discovered":
       return inside ? [{ instance: id, declared: "nothing", running, mendedBy: "del-node" }] : [];
@@ -51,7 +52,7 @@ function differenceOf({ id, role }: ClusterMember, { topology, cluster }: Cluste
         : [
             {
               instance: id,
-              declared: `master of ${formatRanges(slots)}`,
+              declared: `master of ${describeSlots(slots)}`,
               running,
               mendedBy: ownSlots(node).length === 0 ? "up" : undefined,
             },

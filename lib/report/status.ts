@@ -1,6 +1,7 @@
 import type { Status, StatusRow } from "../operations/status.ts";
 import type { StatusFinding } from "../operations/status-finding.ts";
 import { colours as pc } from "./colours.ts";
+import { shortRanges } from "./ranges.ts";
 import { formatTable, type TableOptions } from "./table.ts";
 
 /** The table of a lab, its findings, and a last line that says whether it is healthy. */
@@ -14,7 +15,13 @@ export function formatStatus(status: Status, options: TableOptions): string {
         { title: "INSTANCE", cell: ({ address }) => address },
         { title: "ROLE", cell: ({ role, state }) => (state === "up" ? role : pc.red(`${role} (${state})`)) },
         ...(status.layout === "cluster"
-          ? [{ title: "SLOTS", cell: ({ slots, slotCount }: StatusRow) => (slotCount === 0 ? "-" : `${slots} (${slotCount})`) }]
+          ? [
+              {
+                title: "SLOTS",
+                cell: ({ slots, slotCount }: StatusRow) =>
+                  slotCount === 0 ? "-" : `${options.terminal ? shortRanges(slots.split(",")) : slots} (${slotCount})`,
+              },
+            ]
           : []),
         { title: "MASTER", cell: ({ master }) => (master === "" ? "-" : master) },
         {

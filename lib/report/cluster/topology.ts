@@ -1,6 +1,7 @@
 import type { Shard, ShardMap } from "../../cluster/shard-map.ts";
 import type { DifferenceReport, TopologyReport } from "../../operations/cluster/read.ts";
 import { colours as pc } from "../colours.ts";
+import { shortRanges } from "../ranges.ts";
 import { formatTable, type TableOptions } from "../table.ts";
 
 /** Characters of the bar that stands for all slots. */
@@ -32,8 +33,7 @@ export function formatTopology(report: TopologyReport): string {
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 function rangesOf({ slots }: Shard): string {
-  const text = slots.map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`));
-  return text.length > 6 ? `${text.slice(0, 6).join(",")} and ${text.length - 6} more ranges` : text.join(",");
+  return shortRanges(slots.map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`)));
 }
 
 function openOf({ migrating, importing }: Shard): readonly string[] {
