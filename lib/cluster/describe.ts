@@ -18,9 +18,10 @@ export function describeSlotAction(action: SlotAction): string {
   }
 }
 
-/** `slot 13`, or `500 slots (0-499)`; long lists of ranges are cut. */
+/** `slot 13`, `500 slots (0-499)` or `no slots`; long lists of ranges are cut. */
 export function describeSlots(slots: readonly SlotRange[]): string {
   const count = countSlots(slots);
+  if (count === 0) return "no slots";
   const listed = formatRanges(slots);
   return count === 1 ? `slot ${listed}` : `${count} slots (${listed.length > 60 ? `${listed.slice(0, 60)}…` : listed})`;
 }
