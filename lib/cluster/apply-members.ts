@@ -7,7 +7,7 @@ import { waitFor } from "../wait.ts";
 import { lookAround } from "./agree.ts";
 import { commandRefused } from "./errors.ts";
 import { failOverMaster } from "./failover.ts";
-import { INTRODUCE_AGAIN_MS, introduce } from "./introduce.ts";
+import { introduce } from "./introduce.ts";
 import { observeCluster } from "./observe.ts";
 import { acquaintances } from "./topology.ts";
 import type { ClusterAction, ClusterMember, MemberAction } from "./types.ts";
@@ -91,7 +91,7 @@ async function replicate(
       await introduce(await lookAround([instance, master], two, access), access);
       return { done: false, missing: `${instance} does not know ${master}` };
     },
-    { what: `${instance} to get to know ${master}`, timeoutMs: ACQUAINTANCE_MS, intervalMs: INTRODUCE_AGAIN_MS, ...(signal && { signal }) },
+    { what: `${instance} to get to know ${master}`, timeoutMs: ACQUAINTANCE_MS, ...(signal && { signal }) },
   );
   if (own?.masterId === nodeId) return false;
   await command(instance, ["CLUSTER", "REPLICATE", nodeId], access);
