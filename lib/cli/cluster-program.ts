@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import { type CommonOptions, openContext } from "./context.ts";
-import { bytes, milliseconds, number, positive, whole } from "./values.ts";
+import { bytes, countOrAll, milliseconds, number, positive, whole } from "./values.ts";
 import type { ProgramHost, Verb } from "./verb.ts";
 
 /** What a cluster verb's module exports: its work by the name of the verb. */
@@ -228,10 +228,4 @@ With the arguments and the text of redis-trib.rb: redis-trib --help`,
     .option("--only-replicas", "replicas alone")
     .argument("<command...>", "command and its arguments")
     .allowUnknownOption();
-}
-
-const count = whole(0);
-
-function countOrAll(text: string): number | "all" {
-  return text === "all" ? text : count(text);
 }

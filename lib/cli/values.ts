@@ -20,6 +20,13 @@ export function whole(least: number): Parse {
   };
 }
 
+const count = whole(0);
+
+/** A whole number, or `all`. @throws InvalidArgumentError for others */
+export function countOrAll(text: string): number | "all" {
+  return text === "all" ? text : count(text);
+}
+
 /** @throws InvalidArgumentError for what is no number above 0 */
 export function positive(text: string): number {
   const value = number(text);

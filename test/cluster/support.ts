@@ -17,14 +17,16 @@ export const PASSWORD = "a-password-for-tests";
 
 const VERSION = /v=(?<version>\S+)/.exec(execFileSync(join(redisBin(), "redis-server"), ["--version"], { encoding: "utf8" }))?.groups
   ?.version;
+const WORDS = wordsOf(VERSION ?? "");
 
 /** From 7.0 on the first address of `bind` is no longer the one from which a server calls others. */
-export const CALLS_FROM_OWN_ADDRESS = wordsOf(VERSION ?? "").has("bind-source-addr");
+export const CALLS_FROM_OWN_ADDRESS = WORDS.has("bind-source-addr");
+
 /** From 7.2 on those who forgot a node tell the others, for as long as they refuse it (CLUSTERMSG_EXT_TYPE_FORGOTTEN_NODE). */
-export const TELLS_OF_FORGOTTEN = wordsOf(VERSION ?? "").rdbVersion >= 11;
+export const TELLS_OF_FORGOTTEN = WORDS.rdbVersion >= 11;
 
 /** From 5.0 on redis-cli has --cluster. */
-export const HAS_REDIS_CLI_CLUSTER = wordsOf(VERSION ?? "").has("replicaof");
+export const HAS_REDIS_CLI_CLUSTER = WORDS.has("replicaof");
 
 /** Three masters, three replicas, and one more that is declared standby. */
 export const SIX = ["m1", "m2", "m3", "r1", "r2", "r3"] as const;

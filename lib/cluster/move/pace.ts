@@ -1,3 +1,4 @@
+import { waitFor } from "../../wait.ts";
 import { BATCH_BYTES, type Batch, type BatchLimits } from "./batches.ts";
 import type { Throttle } from "./types.ts";
 
@@ -55,6 +56,20 @@ export function makePace({ pipeline, throttle = {}, now = () => performance.now(
       else if (felt < maxLatencyMs * 0.5) keys = Math.min(most.keys, keys + Math.max(1, Math.floor(keys / 4)));
     },
   };
+}
+
+/** Longest wait for a throttle, in milliseconds: with less than one key in ten minutes nobody moves anything. */
+const LONGEST_WAIT_MS = 600_000;
+
+/** Tries until something may be sent. @param attempt undefined where it has to wait */
+export function waitForPace<T>(pace: Pace, attempt: () => T | undefined, signal?: AbortSignal): Promise<T> {
+  return waitFor(
+    async () => {
+      const value = attempt();
+      return value === undefined ? { done: false, missing: pace.reason() } : { done: true, value };
+    },
+    { what: "the throttle", timeoutMs: LONGEST_WAIT_MS, intervalMs: 5, ...(signal && { signal }) },
+  );
 }
 
 function tenth(perSecond: number | undefined, most: number): number {

@@ -1,6 +1,5 @@
 import { isLabError, whatOf } from "../../error.ts";
 import type { Argument, BatchReply } from "../../redis/types.ts";
-import { waitFor } from "../../wait.ts";
 import type { BatchLimits } from "./batches.ts";
 import { settleConflicts } from "./conflicts.ts";
 import {
@@ -16,7 +15,7 @@ import {
   type SlotStart,
   settled,
 } from "./journey.ts";
-import type { Pace } from "./pace.ts";
+import { type Pace, waitForPace } from "./pace.ts";
 import { type Slices, sendWork } from "./slices.ts";
 import type { MoveEnd, MoveLog, MoveOptions, Quarantine, SlotOutcome } from "./types.ts";
 
@@ -50,8 +49,6 @@ export interface Pair {
 
 /** Longest silence of a server during commands that take no time by themselves, in milliseconds. */
 const REPLY_TIMEOUT_MS = 60_000;
-/** Longest wait for the throttle, in milliseconds: with less than one key in ten minutes nobody moves slots. */
-const LONGEST_WAIT_MS = 600_000;
 
 /**
  * Moves slots from one master to another, many at once and in step: each turn asks the present question of every slot on its way, all questions to one server in one write.
@@ -193,16 +190,11 @@ async function admitted(
         return true;
     }
   };
-  return waitFor(
-    async () => {
-      const { limits } = pace;
-      const asked = journeys.filter((journey) => admits(journey, limits));
-      return asked.length > 0 || mayClose() === undefined
-        ? { done: true, value: { asked, limits } }
-        : { done: false, missing: pace.reason() };
-    },
-    { what: "the throttle", timeoutMs: LONGEST_WAIT_MS, intervalMs: 5 },
-  );
+  return waitForPace(pace, () => {
+    const { limits } = pace;
+    const asked = journeys.filter((journey) => admits(journey, limits));
+    return asked.length > 0 || mayClose() === undefined ? { asked, limits } : undefined;
+  });
 }
 
 /** Replies to the questions of all journeys, or why there are none; `of` counts the questions of each. */

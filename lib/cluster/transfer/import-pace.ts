@@ -1,14 +1,11 @@
 import type { InstanceAccess, RedisClient } from "../../redis/types.ts";
-import { waitFor } from "../../wait.ts";
 import { BATCH_BYTES, type BatchLimits } from "../move/batches.ts";
 import { probeLatency } from "../move/latency.ts";
-import { makePace } from "../move/pace.ts";
+import { makePace, waitForPace } from "../move/pace.ts";
 import type { ImportOptions } from "./types.ts";
 import type { Value } from "./value.ts";
 
 const BATCH_KEYS = 512;
-/** Longest wait for one batch, in milliseconds: with less than one key in ten minutes nobody imports. */
-const LONGEST_WAIT_MS = 600_000;
 
 /** How fast an import may be. */
 export interface ImportPace {
@@ -36,12 +33,7 @@ export async function openPace(
       // What clients feel of a batch is in the latency alone: commands of clients are served between those of a batch.
       pace.took(0);
       const batch = { keys: values.map(({ key }) => key), bytes: values.reduce((sum, { dump }) => sum + dump.length, 0) };
-      await waitFor(async () => (pace.take(batch) ? { done: true, value: undefined } : { done: false, missing: pace.reason() }), {
-        what: "the throttle",
-        timeoutMs: LONGEST_WAIT_MS,
-        intervalMs: 5,
-        ...(signal && { signal }),
-      });
+      await waitForPace(pace, () => pace.take(batch) || undefined, signal);
     },
     close: () => probe?.close(),
   };

@@ -13,7 +13,7 @@ import { openSource } from "../../cluster/transfer/source.ts";
 import type { ImportOptions, ImportReport } from "../../cluster/transfer/types.ts";
 import { type BackupCheck, verifyBackup } from "../../cluster/transfer/verify.ts";
 import { dialDirectly } from "../../connection/sockets.ts";
-import type { Dial } from "../../redis/types.ts";
+import type { Dial, RedisClient } from "../../redis/types.ts";
 import { ensureLocalBuild } from "../local-build.ts";
 import { badSource } from "./errors.ts";
 import { type ClusterOptions, type ClusterSession, withCluster, withClusterLocked } from "./session.ts";
@@ -54,8 +54,9 @@ export async function importInto(options: ImportRequest): Promise<ImportReport> 
       return withServer(cluster, options.server, (serverBinary) => importFile(path, members, session.access, { ...common, serverBinary }));
     const endpoint = { ...(await endpointOf(options.from)), user: options.user, password: options.password };
     const source = await openSource(endpoint, dial);
-    const sourceProbe = throttle?.maxLatencyMs === undefined ? undefined : await openSource(endpoint, dial);
+    let sourceProbe: RedisClient | undefined;
     try {
+      if (throttle?.maxLatencyMs !== undefined) sourceProbe = await openSource(endpoint, dial);
       return await importKeys(source, members, session.access, {
         ...common,
         ...(clusterSource !== undefined && { clusterSource }),

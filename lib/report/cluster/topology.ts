@@ -24,16 +24,18 @@ export function formatTopology(report: TopologyReport): string {
       ...shard.replicas.map(({ instance, inStep }) => `     ${instance}${inStep ? "" : pc.red("  not in step")}`),
       ...openOf(shard).map((line) => `     ${pc.yellow(line)}`),
     ]),
-    ...(report.uncovered.length > 0
-      ? [pc.red(`no owner: ${report.uncovered.map(({ first, last }) => (first === last ? first : `${first}-${last}`)).join(",")}`)]
-      : []),
+    ...(report.uncovered.length > 0 ? [pc.red(`no owner: ${report.uncovered.map(rangeText).join(",")}`)] : []),
   ].join("\n");
 }
 
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 function rangesOf({ slots }: Shard): string {
-  return shortRanges(slots.map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`)));
+  return shortRanges(slots.map(rangeText));
+}
+
+function rangeText({ first, last }: Shard["slots"][number]): string {
+  return first === last ? `${first}` : `${first}-${last}`;
 }
 
 function openOf({ migrating, importing }: Shard): readonly string[] {
