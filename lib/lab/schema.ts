@@ -122,7 +122,10 @@ const monitorSchema = v.object({
   master: described(reference, "Instance that is the master at creation."),
   replicas: described(v.array(reference), "Instances that replicate it at creation."),
   quorum: described(v.optional(positive), "Sentinels that must agree that the master is down. Default: the majority of the sentinels."),
-  downAfterMs: described(v.optional(positive, 10_000), "down-after-milliseconds. Default: 10000."),
+  downAfterMs: described(
+    v.optional(positive, 10_000),
+    "down-after-milliseconds. Sentinels ping once a second: below 2000 a healthy master may count as silent. Default: 10000.",
+  ),
   parallelSyncs: described(v.optional(positive, 1), "Replicas that resynchronise at the same time after a failover. Default: 1."),
   failoverTimeoutMs: described(v.optional(positive, 180_000), "failover-timeout in milliseconds. Default: 180000."),
 });

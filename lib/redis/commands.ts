@@ -111,3 +111,16 @@ export async function setMinReplicasToWrite(client: RedisClient, replicas: numbe
 export async function killClients(client: RedisClient): Promise<number> {
   return Number(await client.call(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]));
 }
+
+/** How long a disk may take for one file, in milliseconds. */
+const REWRITE_TIMEOUT_MS = 60_000;
+
+/**
+ * Writes the settings and the role in effect into the server's file. The server answers nobody until the disk has it (fsync in rewriteConfigOverwriteFile of config.c in
+ * 6.0.16, 6.2 and 7.0; 4.0 and 5.0 have none), seconds where the disk is busy.
+ *
+ * @throws RedisReplyError where the server has no file, or can't write it
+ */
+export async function rewriteConfig(client: RedisClient): Promise<void> {
+  await client.call(["CONFIG", "REWRITE"], { timeoutMs: REWRITE_TIMEOUT_MS });
+}

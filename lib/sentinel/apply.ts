@@ -1,7 +1,7 @@
 import { LabError, messageOf } from "../error.ts";
 import type { Emit } from "../events.ts";
 import type { Secrets } from "../lab/secrets.ts";
-import { replicaOf } from "../redis/commands.ts";
+import { replicaOf, rewriteConfig } from "../redis/commands.ts";
 import { RedisReplyError } from "../redis/reply-error.ts";
 import { sentinelMaster, sentinelMonitor, sentinelRemove, sentinelSet } from "../redis/sentinel-commands.ts";
 import type { EngineInstance, InstanceAccess, RedisClient } from "../redis/types.ts";
@@ -154,7 +154,7 @@ async function replicate(server: EngineInstance, master: EngineInstance, access:
 /** Writes the role into the file. A failure is told and not thrown: the role itself is set, and a second run would not find it missing. */
 export async function persist(client: RedisClient, instance: string, emit: Emit): Promise<void> {
   try {
-    await client.call(["CONFIG", "REWRITE"]);
+    await rewriteConfig(client);
   } catch (error) {
     if (!(error instanceof RedisReplyError)) throw error;
     emit({

@@ -7,7 +7,7 @@ import { type Look, type WaitOptions, waitFor } from "../wait.ts";
 import { type ApplyOptions, applySentinel, awaitFormed, persist, STEP } from "./apply.ts";
 import { failoverFailed, fenceIneffective, notReadyForFailover } from "./errors.ts";
 import { canFence, lowerFence, raiseFence } from "./fence.ts";
-import { judgeMaster, reachableServer, sightsOf, watchedByName } from "./master.ts";
+import { isFailingOver, judgeMaster, reachableServer, sightsOf, watchedByName } from "./master.ts";
 import { observeSentinel, observeServer } from "./observe.ts";
 import { planSentinel } from "./plan.ts";
 import { readinessOf } from "./readiness.ts";
@@ -39,6 +39,7 @@ export async function failOverFenced(name: string, wanted: SentinelWanted, acces
     await handover.fence();
     progress(`${name}: ${old.id} refuses writes until the role is handed over.`);
     await handover.catchUp();
+    progress(`${name}: the replicas have read all that ${old.id} acknowledged; a sentinel is asked to fail over.`);
     next = await handover.switchOver();
   } catch (error) {
     throw await handover.abandon(error);
@@ -104,7 +105,6 @@ class Handover {
   private readonly old: EngineInstance;
   private minReplicasBefore: number | undefined;
   private demoted = false;
-  private ordered = false;
 
   constructor(watched: WatchedMaster, wanted: SentinelWanted, access: InstanceAccess, options: ApplyOptions, old: EngineInstance) {
     this.watched = watched;
@@ -142,21 +142,35 @@ class Handover {
     );
   }
 
-  /** Orders the failover and waits until every sentinel that can be reached names the new master. Refusals that pass (no good replica yet, another one in progress) are tried again. */
+  /**
+   * Orders the failover and waits until every sentinel that can be reached names the new master. Refusals that pass (no good replica yet, another one in progress) are tried again.
+   *
+   * An order goes out only after two looks, one after the other, that show the old master in its role everywhere: SENTINEL FAILOVER names no server, and one that comes
+   * after the switch would fail over the *new* master, which nobody fenced. Within a single look a slow sentinel may answer long after the servers did.
+   */
   async switchOver(): Promise<EngineInstance> {
     let refusal = "";
     let nextOrder = 0;
+    let before = false;
+    let first: EngineInstance | undefined;
     return waitFor(
       async (): Promise<Look<EngineInstance>> => {
         const observation = await observeSentinel({ ...this.wanted, masters: [this.watched] }, this.access);
         const promoted = await this.promoted(observation);
         if (promoted !== undefined) {
           await this.demote(promoted);
+          first ??= promoted;
           const late = sightsOf(observation, this.watched.name).filter(({ view }) => addressOf(view) !== addressOf(promoted));
-          if (late.length === 0) return { done: true, value: promoted };
+          if (late.length === 0) {
+            if (promoted.id !== first.id) this.tellSecondFailover(first, promoted);
+            return { done: true, value: promoted };
+          }
           return { done: false, missing: late.map(({ sentinel }) => `${sentinel} has not switched to ${promoted.id}`).join("; ") };
         }
-        if (!isUnderWay(observation, this.watched) && performance.now() >= nextOrder) {
+        const still = this.isStillMaster(observation);
+        const order = before && still && performance.now() >= nextOrder;
+        before = still;
+        if (order) {
           refusal = await this.order(observation);
           nextOrder = performance.now() + 500;
         }
@@ -166,13 +180,31 @@ class Handover {
     );
   }
 
+  private tellSecondFailover(first: EngineInstance, then: EngineInstance): void {
+    const text = `${this.watched.name}: the sentinels themselves failed over from ${first.id} to ${then.id} during the hand-over, and nothing fences that: what ${first.id} acknowledged in between may be lost.`;
+    this.options.emit({ type: "notice", level: "warning", text });
+  }
+
+  /** Nothing of a failover is to be seen: every sentinel names the old master and works on none, and no other server is a master. */
+  private isStillMaster(observation: SentinelLayoutObservation): boolean {
+    const named = sightsOf(observation, this.watched.name).every(({ view }) => addressOf(view) === addressOf(this.old));
+    return named && !this.isUnderWay(observation) && this.otherMasters(observation).length === 0;
+  }
+
+  private isUnderWay(observation: SentinelLayoutObservation): boolean {
+    return sightsOf(observation, this.watched.name).some(({ view }) => isFailingOver(view));
+  }
+
+  private otherMasters(observation: SentinelLayoutObservation): readonly EngineInstance[] {
+    return serversOf(this.watched).filter(({ id }) => id !== this.old.id && reachableServer(observation, id)?.role === "master");
+  }
+
   /** @returns the refusal, or an empty string */
   private async order(observation: SentinelLayoutObservation): Promise<string> {
     const sentinel = sightsOf(observation, this.watched.name)[0]?.sentinel;
     if (sentinel === undefined) return "no sentinel can be reached";
     try {
       const client = await this.access.client(sentinel);
-      this.ordered = true;
       await sentinelFailover(client, this.watched.name);
       return "";
     } catch (error) {
@@ -183,7 +215,7 @@ class Handover {
 
   /** The replica that a sentinel has promoted: it is a master, and a sentinel gives its address to clients. */
   private async promoted(observation: SentinelLayoutObservation): Promise<EngineInstance | undefined> {
-    const masters = serversOf(this.watched).filter(({ id }) => id !== this.old.id && reachableServer(observation, id)?.role === "master");
+    const masters = this.otherMasters(observation);
     if (masters.length === 0) return undefined;
     const given = await Promise.all(
       sightsOf(observation, this.watched.name).map(({ sentinel }) =>
@@ -202,37 +234,41 @@ class Handover {
     const client = await this.access.client(this.old.id);
     await replicaOf(client, master);
     this.demoted = true;
-    await this.lift();
-    await persist(client, this.old.id, this.options.emit);
     await killClients(client);
   }
 
-  private async lift(): Promise<void> {
-    if (this.minReplicasBefore === undefined) return;
-    await lowerFence(await this.access.client(this.old.id), this.minReplicasBefore);
-    this.minReplicasBefore = undefined;
+  /**
+   * Makes the old master an ordinary server again, in its file too. Only when every sentinel names another one: a CONFIG REWRITE waits for the disk (fsync), and a sentinel
+   * that still takes a server for the master that does not answer for `down-after-milliseconds` would fail over a second time, by itself and with no fence.
+   */
+  private async settle(): Promise<void> {
+    if (this.minReplicasBefore !== undefined) {
+      await lowerFence(await this.access.client(this.old.id), this.minReplicasBefore);
+      this.minReplicasBefore = undefined;
+    }
+    if (this.demoted) await persist(await this.access.client(this.old.id), this.old.id, this.options.emit);
   }
 
   async finish(master: EngineInstance): Promise<void> {
     try {
       await this.demote(master);
-      await this.lift();
+      await this.settle();
     } catch (error) {
       throw failoverFailed(this.watched.name, `${this.old.id} could not be made a replica: ${messageOf(error)}`, "left", error);
     }
   }
 
   /**
-   * After an error: waits until a failover that may still be under way has come to its end, then takes the fence back, on the old master where it stayed the master and else
+   * After an error: waits until a failover that may be under way, ordered or the sentinels' own, has come to its end, then takes the fence back, on the old master where it stayed the master and else
    * after making it a replica. Never takes the fence back under a running failover, that would lose what is written meanwhile.
    */
   async abandon(cause: unknown): Promise<unknown> {
     if (this.minReplicasBefore === undefined) return cause;
     const what = messageOf(cause).split("\n")[0]?.replace(/\.$/, "") ?? "";
     try {
-      const promoted = this.ordered ? await this.outcome() : undefined;
+      const promoted = await this.outcome();
       if (promoted !== undefined) await this.demote(promoted);
-      await this.lift();
+      await this.settle();
       return failoverFailed(this.watched.name, what, "lifted", cause);
     } catch {
       return failoverFailed(this.watched.name, what, "left", cause);
@@ -246,7 +282,7 @@ class Handover {
         const promoted = await this.promoted(observation);
         if (promoted !== undefined) return { done: true, value: promoted };
         const verdict = judgeMaster(observation, this.watched);
-        if (!isUnderWay(observation, this.watched) && "instance" in verdict && verdict.instance.id === this.old.id) {
+        if (!this.isUnderWay(observation) && "instance" in verdict && verdict.instance.id === this.old.id) {
           return { done: true, value: undefined };
         }
         return { done: false, missing: "the end of the failover" };
@@ -258,8 +294,4 @@ class Handover {
   private signal(): Pick<WaitOptions, "signal"> {
     return this.options.signal === undefined ? {} : { signal: this.options.signal };
   }
-}
-
-function isUnderWay(observation: SentinelLayoutObservation, watched: WatchedMaster): boolean {
-  return sightsOf(observation, watched.name).some(({ view }) => view.flags.has("failover_in_progress"));
 }

@@ -1,4 +1,4 @@
-import { configGet, setMinReplicasToWrite } from "../redis/commands.ts";
+import { configGet, rewriteConfig, setMinReplicasToWrite } from "../redis/commands.ts";
 import { RedisReplyError } from "../redis/reply-error.ts";
 import type { RedisClient } from "../redis/types.ts";
 import { wordsOf } from "../redis/words.ts";
@@ -26,7 +26,7 @@ export async function raiseFence(client: RedisClient, minReplicasBefore: number)
 /** Puts the setting back, in the file too: a CONFIG REWRITE by a sentinel may have written the fence there. */
 export async function lowerFence(client: RedisClient, minReplicas: number): Promise<void> {
   await setMinReplicasToWrite(client, minReplicas);
-  await client.call(["CONFIG", "REWRITE"]).catch((error: unknown) => {
+  await rewriteConfig(client).catch((error: unknown) => {
     // Nobody can write this file, so the fence is not in it either.
     if (!(error instanceof RedisReplyError)) throw error;
   });

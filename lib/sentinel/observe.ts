@@ -143,10 +143,11 @@ async function identify(
 async function connectionNames(wanted: SentinelWanted, access: InstanceAccess): Promise<ReadonlyMap<string, string>> {
   const names = new Map<string, Set<string>>();
   for (const { master } of wanted.masters) {
-    const list = await access.client(master.id).then(
-      (client) => client.call(["CLIENT", "LIST"]),
-      () => "",
-    );
+    // A sentinel that gives the master another role ends the connections to it.
+    const list = await access
+      .client(master.id)
+      .then((client) => client.call(["CLIENT", "LIST"]))
+      .catch(() => "");
     for (const line of String(list).split("\n")) {
       const [, address, digits] = /\baddr=([^ :]+):\d+ .*\bname=sentinel-([0-9a-f]{8})-cmd\b/.exec(line) ?? [];
       if (address !== undefined && digits !== undefined) names.set(address, (names.get(address) ?? new Set()).add(digits));

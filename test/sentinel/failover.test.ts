@@ -1,18 +1,21 @@
 import { describe, expect, test } from "vitest";
+import type { Emit } from "../../lib/events.ts";
 import { connectRedis } from "../../lib/redis/client.ts";
 import { setMinReplicasToWrite } from "../../lib/redis/commands.ts";
 import { RedisReplyError } from "../../lib/redis/reply-error.ts";
-import type { EngineInstance, RedisClient } from "../../lib/redis/types.ts";
+import type { EngineInstance, InstanceAccess, RedisClient } from "../../lib/redis/types.ts";
 import { failOverFenced } from "../../lib/sentinel/failover.ts";
 import { raiseFence } from "../../lib/sentinel/fence.ts";
 import { currentMaster } from "../../lib/sentinel/master.ts";
 import { observeSentinel } from "../../lib/sentinel/observe.ts";
 import { restartOrder } from "../../lib/sentinel/plan.ts";
 import type { SentinelWanted } from "../../lib/sentinel/types.ts";
-import { waitFor } from "../../lib/wait.ts";
-import { dial, PASSWORD, TestLayout } from "./layout.ts";
+import { type Look, waitFor } from "../../lib/wait.ts";
+import { dial, PASSWORD, TestLayout, watching } from "./layout.ts";
 
 const THREE = { servers: ["a", "b", "c"], sentinels: ["a", "b", "c"] };
+/** No failover but those that a test asks for. */
+const CALM = { ...THREE, downAfterMs: 30_000 };
 
 /** Writes unique keys as fast as they are acknowledged to whom the sentinels call master, and remembers which were. */
 class Writer {
@@ -63,6 +66,39 @@ class Writer {
     await this.running;
     return this.acknowledged;
   }
+}
+
+/**
+ * Somebody else, who orders a failover of their own between the answers of the servers and that of a sentinel, in the first look at the layout after an event with `text`.
+ * `orders` are the engine's.
+ */
+function withInterloper(
+  lab: TestLayout,
+  text: string,
+): { readonly access: InstanceAccess; readonly emit: Emit; readonly orders: string[] } {
+  const orders: string[] = [];
+  let armed = false;
+  const access = watching(lab, async (id, command, next) => {
+    if (command.startsWith("SENTINEL FAILOVER")) orders.push(command);
+    if (armed && id === "a:26379" && command === "SENTINEL MASTERS") {
+      armed = false;
+      await lab.call("a:26379", "SENTINEL", "FAILOVER", "mymaster");
+      await waitFor(() => failedOver(lab), { what: "the failover of somebody else", timeoutMs: 30_000 });
+    }
+    return next();
+  });
+  const emit: Emit = (event) => {
+    if (JSON.stringify(event).includes(text)) armed = true;
+  };
+  return { access, emit, orders };
+}
+
+/** Sentinel `a` names another master than `a`, and works on nothing any more. */
+async function failedOver(lab: TestLayout): Promise<Look<undefined>> {
+  const address = await lab.call("a:26379", "SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster");
+  const flags = await lab.call("a:26379", "SENTINEL", "MASTER", "mymaster");
+  const over = !String(address).startsWith(`${lab.instances.get("a:6379")!.address},`) && !String(flags).includes("failover_in_progress");
+  return over ? { done: true, value: undefined } : { done: false, missing: "the end of the failover" };
 }
 
 async function masterOf(lab: TestLayout, wanted: SentinelWanted): Promise<EngineInstance | undefined> {
@@ -116,7 +152,7 @@ describe.concurrent("failover of real servers", () => {
   test("a fenced failover loses no acknowledged write, several times in a row", { timeout: 90_000 }, async ({ onTestFinished }) => {
     const lab = new TestLayout();
     onTestFinished(() => lab.stop());
-    const wanted = await lab.bare(THREE);
+    const wanted = await lab.bare(CALM);
     await lab.up(wanted);
     const writer = new Writer(lab, wanted);
     let master = wanted.masters[0]!.master.id;
@@ -136,6 +172,58 @@ describe.concurrent("failover of real servers", () => {
     const replies = await Promise.all(keys.map((key) => lab.call(master, "EXISTS", key)));
     expect(keys.filter((_, index) => replies[index] !== 1)).toEqual([]);
     expect(writer.errors).toContain("NOREPLICAS");
+  });
+
+  test("the old master writes its file only when every sentinel names the new one: a slow disk must not look like its death", {
+    timeout: 90_000,
+  }, async ({ onTestFinished }) => {
+    const lab = new TestLayout();
+    onTestFinished(() => lab.stop());
+    const wanted = await lab.bare(CALM);
+    await lab.up(wanted);
+    const seen: unknown[] = [];
+    const access = watching(lab, async (id, command, next) => {
+      if (id === "a:6379" && command === "CONFIG REWRITE") {
+        const named = wanted.sentinels.map(({ id }) => lab.call(id, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster"));
+        seen.push(...(await Promise.all(named)));
+      }
+      return next();
+    });
+    const next = await failOverFenced("mymaster", wanted, access, lab.options);
+    expect(seen.length).toBeGreaterThanOrEqual(3);
+    expect(new Set(seen.map((address) => String(address)))).toEqual(new Set([`${lab.instances.get(next)!.address},6379`]));
+  });
+
+  test("a failover by somebody else, while a sentinel is slow to answer, is not followed by another one", { timeout: 90_000 }, async ({
+    onTestFinished,
+  }) => {
+    const lab = new TestLayout();
+    onTestFinished(() => lab.stop());
+    const wanted = await lab.bare(CALM);
+    await lab.up(wanted);
+    const { access, emit, orders } = withInterloper(lab, "is asked to fail over");
+    const next = await failOverFenced("mymaster", wanted, access, { ...lab.options, emit });
+    expect(next).not.toBe("a:6379");
+    expect(orders).toEqual([]);
+    const observation = await observeSentinel(wanted, lab.access);
+    expect(observation.servers.get("a:6379")).toMatchObject({ role: "replica", fencedFrom: undefined });
+    expect(observation.sentinels.get("a:26379")).toMatchObject({ masters: [{ configEpoch: 1 }] });
+  });
+
+  test("a failover by somebody else, while the replicas catch up, ends the attempt; the old master takes no writes again", {
+    timeout: 90_000,
+  }, async ({ onTestFinished }) => {
+    const lab = new TestLayout();
+    onTestFinished(() => lab.stop());
+    const wanted = await lab.bare(CALM);
+    await lab.up(wanted);
+    const { access, emit, orders } = withInterloper(lab, "refuses writes");
+    await expect(failOverFenced("mymaster", wanted, access, { ...lab.options, emit })).rejects.toMatchObject({
+      code: "sentinel.failover-failed",
+      why: expect.stringContaining("no acknowledged write is lost"),
+    });
+    expect(orders).toEqual([]);
+    expect((await observeSentinel(wanted, lab.access)).servers.get("a:6379")).toMatchObject({ role: "replica", fencedFrom: undefined });
   });
 
   test("a fence that was left behind is found and taken back; a failover that can't be safe is not begun", { timeout: 90_000 }, async ({

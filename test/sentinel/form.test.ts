@@ -32,7 +32,7 @@ describe.concurrent("forming a layout of real servers", () => {
 
     const changed: SentinelWanted = {
       ...wanted,
-      masters: [{ ...wanted.masters[0]!, quorum: 3, downAfterMs: 1_500, parallelSyncs: 2, failoverTimeoutMs: 30_000 }],
+      masters: [{ ...wanted.masters[0]!, quorum: 3, downAfterMs: 2_500, parallelSyncs: 2, failoverTimeoutMs: 30_000 }],
     };
     expect(checkSentinel(observation, changed).map(({ code }) => code)).toEqual(Array(12).fill("setting-differs"));
     const settings = await lab.up(changed);

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { connectRedis } from "../../lib/redis/client.ts";
-import type { EngineInstance, InstanceAccess, RedisClient } from "../../lib/redis/types.ts";
+import type { EngineInstance, InstanceAccess, RedisClient, Reply } from "../../lib/redis/types.ts";
 import { wordsOf } from "../../lib/redis/words.ts";
 import type { ApplyOptions } from "../../lib/sentinel/apply.ts";
 import { applySentinel } from "../../lib/sentinel/apply.ts";
@@ -34,7 +34,7 @@ export class TestLayout {
     connect: async (id) => {
       const instance = this.instances.get(id);
       if (instance === undefined) throw new Error(`no instance ${id}`);
-      return connectRedis(instance, dial, { passwords: [PASSWORD], timeoutMs: 2_000 });
+      return connectRedis(instance, dial, { passwords: [PASSWORD] });
     },
     stream: () => Promise.reject(new Error("nothing replicates by hand here")),
     probe: (_from, address, port) =>
@@ -74,8 +74,18 @@ export class TestLayout {
     return instance;
   }
 
-  /** One master, its replicas and sentinels, all bare. */
-  async bare(names: { readonly servers: readonly string[]; readonly sentinels: readonly string[] }): Promise<SentinelWanted> {
+  /**
+   * One master, its replicas and sentinels, all bare.
+   *
+   * @param names.downAfterMs how long a master is silent before the sentinels fail over, in milliseconds. A busy disk keeps a server silent for a second and more (CONFIG
+   * REWRITE), so a test in which no failover but its own may happen wants a long time. Default: 2000, as sentinels
+   * ping once a second: with 1000 a healthy server may count as silent.
+   */
+  async bare(names: {
+    readonly servers: readonly string[];
+    readonly sentinels: readonly string[];
+    readonly downAfterMs?: number;
+  }): Promise<SentinelWanted> {
     const [servers, sentinels] = await Promise.all([
       Promise.all(names.servers.map((name) => this.server(name))),
       Promise.all(names.sentinels.map((name) => this.sentinel(name))),
@@ -84,7 +94,15 @@ export class TestLayout {
     return {
       sentinels,
       masters: [
-        { name: "mymaster", master: master!, replicas, quorum: 2, downAfterMs: 1_000, parallelSyncs: 1, failoverTimeoutMs: 20_000 },
+        {
+          name: "mymaster",
+          master: master!,
+          replicas,
+          quorum: 2,
+          downAfterMs: names.downAfterMs ?? 2_000,
+          parallelSyncs: 1,
+          failoverTimeoutMs: 20_000,
+        },
       ],
     };
   }
@@ -119,6 +137,25 @@ export class TestLayout {
     for (const client of this.clients.values()) (await client.catch(() => undefined))?.close();
     await Promise.all([...this.running.values()].map((server) => server.stop({ signal: "SIGKILL" })));
   }
+}
+
+/** The lab's access, with every single call (in capital letters) in the hands of `intercept`. */
+export function watching(
+  lab: TestLayout,
+  intercept: (instance: string, command: string, next: () => Promise<Reply>) => Promise<Reply>,
+): InstanceAccess {
+  const client = async (id: string) => {
+    const standing = await lab.access.client(id);
+    const call: RedisClient["call"] = (command, options) =>
+      intercept(id, command.join(" ").toUpperCase(), () => standing.call(command, options));
+    return new Proxy(standing, {
+      get: (target, name) => {
+        const value = name === "call" ? call : Reflect.get(target, name, target);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+  };
+  return { ...lab.access, client };
 }
 
 export function dial(address: string, port: number): Promise<import("node:net").Socket> {
