@@ -158,7 +158,8 @@ class Handover {
         const observation = await observeSentinel({ ...this.wanted, masters: [this.watched] }, this.access);
         const promoted = await this.promoted(observation);
         if (promoted !== undefined) {
-          await this.demote(promoted);
+          // An old master that can't be reached now is tried again at the end, and holds up nothing till then.
+          await this.demote(promoted).catch(() => undefined);
           first ??= promoted;
           const late = sightsOf(observation, this.watched.name).filter(({ view }) => addressOf(view) !== addressOf(promoted));
           if (late.length === 0) {
@@ -219,10 +220,10 @@ class Handover {
     if (masters.length === 0) return undefined;
     const given = await Promise.all(
       sightsOf(observation, this.watched.name).map(({ sentinel }) =>
-        this.access.client(sentinel).then(
-          (client) => sentinelAddressOf(client, this.watched.name),
-          () => undefined,
-        ),
+        this.access
+          .client(sentinel)
+          .then((client) => sentinelAddressOf(client, this.watched.name))
+          .catch(() => undefined),
       ),
     );
     return given.map((at) => serverAt(masters, at?.address, at?.port)).find((server) => server !== undefined);
