@@ -260,8 +260,8 @@ class Handover {
   }
 
   /**
-   * After an error: waits until a failover that may be under way, ordered or the sentinels' own, has come to its end, then takes the fence back, on the old master where it stayed the master and else
-   * after making it a replica. Never takes the fence back under a running failover, that would lose what is written meanwhile.
+   * After an error: waits until a failover that may be under way, ordered or the sentinels' own, has come to its end, then takes the fence back, on the old master where it
+   * stayed the master and else after making it a replica. Never takes the fence back under a running failover, that would lose what is written meanwhile.
    */
   async abandon(cause: unknown): Promise<unknown> {
     if (this.minReplicasBefore === undefined) return cause;
