@@ -145,12 +145,15 @@ test("two at once: the second says who works there, and since when", { timeout: 
     async () => ((await readFile(lock, "utf8").catch(() => "")) === "" ? { done: false, missing: lock } : { done: true, value: undefined }),
     { what: "the first up to lock", timeoutMs: 20_000, intervalMs: 10 },
   );
+  // Held there, however long the others take to start.
+  first.child.kill("SIGSTOP");
   for (const second of await Promise.all(["up", "down"].map((verb) => project.run([verb, "cluster"])))) {
     expect(second.code).toBe(1);
     expect(second.stderr).toMatch(
       new RegExp(`Another redis-lab works on "cluster": \`up cluster\`, process ${first.child.pid} on \\S+, since \\S+ \\(\\d+ s ago\\)`),
     );
   }
+  first.child.kill("SIGCONT");
   expect((await first.result).code).toBe(0);
 });
 
