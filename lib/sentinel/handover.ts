@@ -1,5 +1,5 @@
 import { messageOf } from "../error.ts";
-import { killClients, replicaOf } from "../redis/commands.ts";
+import { killClients, replicaOf, setMinReplicasToWrite } from "../redis/commands.ts";
 import { RedisReplyError } from "../redis/reply-error.ts";
 import { sentinelAddressOf, sentinelFailover } from "../redis/sentinel-commands.ts";
 import type { EngineInstance, InstanceAccess } from "../redis/types.ts";
@@ -7,7 +7,7 @@ import { type Look, type WaitOptions, waitFor } from "../wait.ts";
 import { type ApplyOptions, persist } from "./apply.ts";
 import { failoverFailed, fenceIneffective } from "./errors.ts";
 import { canFence, lowerFence, raiseFence } from "./fence.ts";
-import { isFailingOver, judgeMaster, reachableServer, sightsOf } from "./master.ts";
+import { isUnderWay, judgeMaster, reachableServer, sightsOf } from "./master.ts";
 import { observeSentinel, observeServer } from "./observe.ts";
 import { readinessOf } from "./readiness.ts";
 import type { SentinelLayoutObservation, SentinelWanted, WatchedMaster } from "./types.ts";
@@ -49,7 +49,7 @@ export class Handover {
     const { offset } = await observeServer(this.old, await this.access.client(this.old.id));
     await waitFor(
       async () => {
-        const observation = await observeSentinel({ ...this.wanted, masters: [this.watched] }, this.access);
+        const observation = await this.look();
         const behind = serversOf(this.watched).filter(({ id }) => {
           const said = reachableServer(observation, id);
           return id !== this.old.id && said !== undefined && said.offset < offset;
@@ -75,7 +75,7 @@ export class Handover {
     let first: EngineInstance | undefined;
     return waitFor(
       async (): Promise<Look<EngineInstance>> => {
-        const observation = await observeSentinel({ ...this.wanted, masters: [this.watched] }, this.access);
+        const observation = await this.look();
         const promoted = await this.promoted(observation);
         if (promoted !== undefined) {
           // An old master that can't be reached now is tried again at the end, and holds up nothing till then.
@@ -109,11 +109,7 @@ export class Handover {
   /** Nothing of a failover is to be seen: every sentinel names the old master and works on none, and no other server is a master. */
   private isStillMaster(observation: SentinelLayoutObservation): boolean {
     const named = sightsOf(observation, this.watched.name).every(({ view }) => addressOf(view) === addressOf(this.old));
-    return named && !this.isUnderWay(observation) && this.otherMasters(observation).length === 0;
-  }
-
-  private isUnderWay(observation: SentinelLayoutObservation): boolean {
-    return sightsOf(observation, this.watched.name).some(({ view }) => isFailingOver(view));
+    return named && !isUnderWay(observation, this.watched.name) && this.otherMasters(observation).length === 0;
   }
 
   private otherMasters(observation: SentinelLayoutObservation): readonly EngineInstance[] {
@@ -163,11 +159,12 @@ export class Handover {
    * that still takes a server for the master that does not answer for `down-after-milliseconds` would fail over a second time, by itself and with no fence.
    */
   private async settle(): Promise<void> {
-    if (this.minReplicasBefore !== undefined) {
-      await lowerFence(await this.access.client(this.old.id), this.minReplicasBefore);
-      this.minReplicasBefore = undefined;
-    }
-    if (this.demoted) await persist(await this.access.client(this.old.id), this.old.id, this.options.emit);
+    if (this.minReplicasBefore === undefined) return;
+    const client = await this.access.client(this.old.id);
+    if (!this.demoted) return lowerFence(client, this.minReplicasBefore);
+    await setMinReplicasToWrite(client, this.minReplicasBefore);
+    // Role and setting in one.
+    await persist(client, this.old.id, this.options.emit);
   }
 
   async finish(master: EngineInstance): Promise<void> {
@@ -199,17 +196,21 @@ export class Handover {
   private outcome(): Promise<EngineInstance | undefined> {
     return waitFor(
       async (): Promise<Look<EngineInstance | undefined>> => {
-        const observation = await observeSentinel({ ...this.wanted, masters: [this.watched] }, this.access);
+        const observation = await this.look();
         const promoted = await this.promoted(observation);
         if (promoted !== undefined) return { done: true, value: promoted };
         const verdict = judgeMaster(observation, this.watched);
-        if (!this.isUnderWay(observation) && "instance" in verdict && verdict.instance.id === this.old.id) {
+        if (!isUnderWay(observation, this.watched.name) && "instance" in verdict && verdict.instance.id === this.old.id) {
           return { done: true, value: undefined };
         }
         return { done: false, missing: "the end of the failover" };
       },
       { what: "the failover to end", timeoutMs: CATCH_UP_MS, intervalMs: 100 },
     );
+  }
+
+  private look(): Promise<SentinelLayoutObservation> {
+    return observeSentinel({ ...this.wanted, masters: [this.watched] }, this.access);
   }
 
   private signal(): Pick<WaitOptions, "signal"> {

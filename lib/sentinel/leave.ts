@@ -8,7 +8,7 @@ import type { ApplyOptions } from "./apply.ts";
 import { notForgotten, replyFailed, stays } from "./errors.ts";
 import { failOverFenced } from "./failover.ts";
 import { gapsOf } from "./formation.ts";
-import { isFailingOver, judgeMaster, reachableServer, sightsOf } from "./master.ts";
+import { isUnderWay, judgeMaster, reachableServer, sightsOf } from "./master.ts";
 import { observeSentinel } from "./observe.ts";
 import type { SentinelLayoutObservation, SentinelView, SentinelWanted, WatchedMaster } from "./types.ts";
 import { addressOf, allServers, serverAt, serversOf } from "./wanted.ts";
@@ -257,8 +257,7 @@ async function reset(
 async function quiet(only: SentinelWanted, { leaving }: LeavingParty, access: InstanceAccess): Promise<Look<string[]>> {
   const observation = await observeSentinel(only, access);
   for (const watched of only.masters) {
-    if (sightsOf(observation, watched.name).some(({ view }) => isFailingOver(view)))
-      return { done: false, missing: `the end of the failover of ${watched.name}` };
+    if (isUnderWay(observation, watched.name)) return { done: false, missing: `the end of the failover of ${watched.name}` };
     const master = presentMaster(observation, watched);
     if (master === undefined || reachableServer(observation, master.id) === undefined)
       return { done: false, missing: `a master of ${watched.name} that answers` };

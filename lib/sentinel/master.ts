@@ -86,6 +86,11 @@ export function isFailingOver(view: SentinelView): boolean {
   return view.flags.has("failover_in_progress");
 }
 
+/** A reachable sentinel works on a failover of a name. */
+export function isUnderWay(observation: SentinelLayoutObservation, name: string): boolean {
+  return sightsOf(observation, name).some(({ view }) => isFailingOver(view));
+}
+
 function byReplication(observation: SentinelLayoutObservation, watched: WatchedMaster): MasterVerdict | undefined {
   const servers = serversOf(watched);
   const replicas = servers.map(({ id }) => reachableServer(observation, id)).filter((server) => server?.role === "replica");

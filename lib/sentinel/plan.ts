@@ -1,7 +1,7 @@
 import type { EngineInstance } from "../redis/types.ts";
 import { checkSentinel, differingSettings, isMember } from "./check.ts";
 import { gapsOf } from "./formation.ts";
-import { isFailingOver, judgeMaster, reachableServer, sightsOf } from "./master.ts";
+import { isUnderWay, judgeMaster, reachableServer } from "./master.ts";
 import type { PlannedSentinelAction, SentinelLayoutObservation, SentinelPlan, SentinelWanted, WatchedMaster } from "./types.ts";
 import { addressOf, serversOf } from "./wanted.ts";
 
@@ -66,7 +66,7 @@ function planReplicas(
 ): PlannedSentinelAction[] {
   if (reachableServer(observation, master.id)?.role !== "master") return [];
   const servers = serversOf(watched).filter(({ id }) => id !== master.id);
-  const failing = sightsOf(observation, watched.name).some(({ view }) => isFailingOver(view));
+  const failing = isUnderWay(observation, watched.name);
   const promoted = servers.some(
     (server) => reachableServer(observation, server.id)?.role === "master" && isMember(observation, watched, server),
   );
@@ -124,7 +124,7 @@ function planWatch(
 
 /** A fence on the master is taken back at once, one on a server that lost the role when it follows the new master. */
 function planFences(observation: SentinelLayoutObservation, watched: WatchedMaster, master: EngineInstance) {
-  const failing = sightsOf(observation, watched.name).some(({ view }) => isFailingOver(view));
+  const failing = isUnderWay(observation, watched.name);
   const lifts = serversOf(watched).flatMap((server) => {
     const said = reachableServer(observation, server.id);
     if (said?.fencedFrom === undefined) return [];
