@@ -1,6 +1,4 @@
-import { execFileSync } from "node:child_process";
 import { connect } from "node:net";
-import { join } from "node:path";
 import { observeCluster, selfOf } from "../../lib/cluster/observe.ts";
 import { formatRanges } from "../../lib/cluster/slots.ts";
 import type { ClusterMember } from "../../lib/cluster/types.ts";
@@ -8,16 +6,14 @@ import type { LabEvent } from "../../lib/events.ts";
 import { connectRedis, connectStream } from "../../lib/redis/client.ts";
 import type { InstanceAccess, RedisClient } from "../../lib/redis/types.ts";
 import { wordsOf } from "../../lib/redis/words.ts";
-import { nextAddress, redisBin, startServer, type TestServer } from "../support/redis.ts";
+import { nextAddress, startServer, type TestServer, testedVersion } from "../support/redis.ts";
 
 /** Small, so that failures show soon; far above a hiccup of a busy computer. In milliseconds. */
 export const NODE_TIMEOUT = 2000;
 
 export const PASSWORD = "a-password-for-tests";
 
-const VERSION = /v=(?<version>\S+)/.exec(execFileSync(join(redisBin(), "redis-server"), ["--version"], { encoding: "utf8" }))?.groups
-  ?.version;
-const WORDS = wordsOf(VERSION ?? "");
+const WORDS = wordsOf(testedVersion());
 
 /** From 7.0 on the first address of `bind` is no longer the one from which a server calls others. */
 export const CALLS_FROM_OWN_ADDRESS = WORDS.has("bind-source-addr");

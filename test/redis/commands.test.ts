@@ -1,8 +1,6 @@
-import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { connect } from "node:net";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { connectRedis } from "../../lib/redis/client.ts";
 import {
@@ -30,7 +28,7 @@ import {
 } from "../../lib/redis/sentinel-commands.ts";
 import type { RedisClient } from "../../lib/redis/types.ts";
 import { wordsOf } from "../../lib/redis/words.ts";
-import { nextAddress, redisBin, startServer, type TestServer } from "../support/redis.ts";
+import { nextAddress, startServer, type TestServer, testedVersion } from "../support/redis.ts";
 
 const password = "sesame-open-0123456789";
 const settings = [
@@ -67,7 +65,7 @@ async function enter(server: TestServer): Promise<RedisClient> {
 }
 
 beforeAll(async () => {
-  version = /v=(\S+)/.exec(execFileSync(join(redisBin(), "redis-server"), ["--version"]).toString())?.[1] ?? "";
+  version = testedVersion();
   // From 7.0 on an instance on loopback would connect from 127.0.0.1: `bind` no longer says where from.
   const start = (address: string) =>
     startServer({ address, config: wordsOf(version).has("bind-source-addr") ? `${settings}\nbind-source-addr ${address}` : settings });

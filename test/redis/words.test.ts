@@ -1,4 +1,4 @@
-import { execFile, execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
@@ -10,7 +10,7 @@ import { connectRedis } from "../../lib/redis/client.ts";
 import { pairsOf } from "../../lib/redis/pairs.ts";
 import type { RedisClient } from "../../lib/redis/types.ts";
 import { REDIS_LINES, type RedisWords, wordsOf } from "../../lib/redis/words.ts";
-import { nextAddress, redisBin, startServer, type TestServer } from "../support/redis.ts";
+import { nextAddress, redisBin, startServer, type TestServer, testedVersion } from "../support/redis.ts";
 
 describe("the table", () => {
   test("4.0 has the old names, 7.0 both", () => {
@@ -52,8 +52,7 @@ describe("against the real server", () => {
   let folder: string;
 
   beforeAll(async () => {
-    const text = execFileSync(join(redisBin(), "redis-server"), ["--version"]).toString();
-    words = wordsOf(/v=(\S+)/.exec(text)?.[1] ?? "");
+    words = wordsOf(testedVersion());
     server = await startServer();
     client = await connectRedis(
       server,

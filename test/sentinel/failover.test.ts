@@ -109,10 +109,7 @@ describe.concurrent("failover of real servers", () => {
   test("a master killed with SIGKILL: the sentinels' choice stays, and nothing is planned against it", { timeout: 90_000 }, async ({
     onTestFinished,
   }) => {
-    const lab = new TestLayout();
-    onTestFinished(() => lab.stop());
-    const wanted = await lab.bare(THREE);
-    await lab.up(wanted);
+    const { lab, wanted } = await TestLayout.formed(THREE, onTestFinished);
     await lab.call("a:6379", "SET", "key", "value");
     await lab.running.get("a:6379")!.stop({ signal: "SIGKILL", keep: true });
     const roleChanges: string[] = [];
@@ -150,10 +147,7 @@ describe.concurrent("failover of real servers", () => {
   });
 
   test("a fenced failover loses no acknowledged write, several times in a row", { timeout: 90_000 }, async ({ onTestFinished }) => {
-    const lab = new TestLayout();
-    onTestFinished(() => lab.stop());
-    const wanted = await lab.bare(CALM);
-    await lab.up(wanted);
+    const { lab, wanted } = await TestLayout.formed(CALM, onTestFinished);
     const writer = new Writer(lab, wanted);
     let master = wanted.masters[0]!.master.id;
     await setMinReplicasToWrite(await lab.access.client(master), 1);
@@ -177,10 +171,7 @@ describe.concurrent("failover of real servers", () => {
   test("the old master writes its file only when every sentinel names the new one: a slow disk must not look like its death", {
     timeout: 90_000,
   }, async ({ onTestFinished }) => {
-    const lab = new TestLayout();
-    onTestFinished(() => lab.stop());
-    const wanted = await lab.bare(CALM);
-    await lab.up(wanted);
+    const { lab, wanted } = await TestLayout.formed(CALM, onTestFinished);
     const seen: unknown[] = [];
     const access = watching(lab, async (id, command, next) => {
       if (id === "a:6379" && command === "CONFIG REWRITE") {
@@ -197,10 +188,7 @@ describe.concurrent("failover of real servers", () => {
   test("a failover by somebody else, while a sentinel is slow to answer, is not followed by another one", { timeout: 90_000 }, async ({
     onTestFinished,
   }) => {
-    const lab = new TestLayout();
-    onTestFinished(() => lab.stop());
-    const wanted = await lab.bare(CALM);
-    await lab.up(wanted);
+    const { lab, wanted } = await TestLayout.formed(CALM, onTestFinished);
     const { access, emit, orders } = withInterloper(lab, "is asked to fail over");
     const next = await failOverFenced("mymaster", wanted, access, { ...lab.options, emit });
     expect(next).not.toBe("a:6379");
@@ -213,10 +201,7 @@ describe.concurrent("failover of real servers", () => {
   test("a failover by somebody else, while the replicas catch up, ends the attempt; the old master takes no writes again", {
     timeout: 90_000,
   }, async ({ onTestFinished }) => {
-    const lab = new TestLayout();
-    onTestFinished(() => lab.stop());
-    const wanted = await lab.bare(CALM);
-    await lab.up(wanted);
+    const { lab, wanted } = await TestLayout.formed(CALM, onTestFinished);
     const { access, emit, orders } = withInterloper(lab, "refuses writes");
     await expect(failOverFenced("mymaster", wanted, access, { ...lab.options, emit })).rejects.toMatchObject({
       code: "sentinel.failover-failed",
@@ -229,10 +214,7 @@ describe.concurrent("failover of real servers", () => {
   test("a fence that was left behind is found and taken back; a failover that can't be safe is not begun", { timeout: 90_000 }, async ({
     onTestFinished,
   }) => {
-    const lab = new TestLayout();
-    onTestFinished(() => lab.stop());
-    const wanted = await lab.bare({ servers: ["a", "b"], sentinels: ["a", "b", "c"] });
-    await lab.up(wanted);
+    const { lab, wanted } = await TestLayout.formed({ servers: ["a", "b"], sentinels: ["a", "b", "c"] }, onTestFinished);
     await raiseFence(await lab.access.client("a:6379"), 0);
     await expect(lab.call("a:6379", "SET", "key", "1")).rejects.toMatchObject({ code: "NOREPLICAS" });
     const plan = await lab.plan(wanted);

@@ -78,10 +78,7 @@ describe.concurrent("forming a layout of real servers", () => {
   });
 
   test("a sentinel that left, and one that was copied, are found", { timeout: 60_000 }, async ({ onTestFinished }) => {
-    const lab = new TestLayout();
-    onTestFinished(() => lab.stop());
-    const wanted = await lab.bare({ servers: ["a", "b"], sentinels: ["a", "b", "c"] });
-    await lab.up(wanted);
+    const { lab, wanted } = await TestLayout.formed({ servers: ["a", "b"], sentinels: ["a", "b", "c"] }, onTestFinished);
     const ghost = await lab.sentinel("ghost");
     await lab.up({ ...wanted, sentinels: [...wanted.sentinels, ghost] });
     await lab.running.get(ghost.id)!.stop({ signal: "SIGKILL" });
@@ -117,10 +114,7 @@ describe.concurrent("forming a layout of real servers", () => {
   test("a sentinel that was installed anew is not taken for the one that was there before", { timeout: 60_000 }, async ({
     onTestFinished,
   }) => {
-    const lab = new TestLayout();
-    onTestFinished(() => lab.stop());
-    const wanted = await lab.bare({ servers: ["a", "b"], sentinels: ["a", "b", "c"] });
-    await lab.up(wanted);
+    const { lab, wanted } = await TestLayout.formed({ servers: ["a", "b"], sentinels: ["a", "b", "c"] }, onTestFinished);
     await lab.running.get("c:26379")!.stop({ signal: "SIGKILL" });
     lab.running.delete("c:26379");
     await lab.sentinel("c");

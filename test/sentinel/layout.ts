@@ -1,6 +1,5 @@
-import { execFileSync } from "node:child_process";
 import { connect } from "node:net";
-import { join } from "node:path";
+import type { TestContext } from "vitest";
 import { connectRedis } from "../../lib/redis/client.ts";
 import type { EngineInstance, InstanceAccess, RedisClient, Reply } from "../../lib/redis/types.ts";
 import { wordsOf } from "../../lib/redis/words.ts";
@@ -11,7 +10,8 @@ import { observeSentinel } from "../../lib/sentinel/observe.ts";
 import { planSentinel } from "../../lib/sentinel/plan.ts";
 import type { SentinelPlan, SentinelWanted } from "../../lib/sentinel/types.ts";
 import { waitFor } from "../../lib/wait.ts";
-import { nextAddress, redisBin, startServer, type TestServer } from "../support/redis.ts";
+import { overridden } from "../support/client.ts";
+import { nextAddress, startServer, type TestServer, testedVersion } from "../support/redis.ts";
 
 export const PASSWORD = "Sent1nel_test-password";
 
@@ -49,6 +49,18 @@ export class TestLayout {
 
   get options(): ApplyOptions {
     return { emit: (event) => this.events.push(JSON.stringify(event)), secrets: this.secrets, timeoutMs: 40_000 };
+  }
+
+  /** A formed layout, stopped when the test is over. */
+  static async formed(
+    names: Parameters<TestLayout["bare"]>[0],
+    onTestFinished: TestContext["onTestFinished"],
+  ): Promise<{ readonly lab: TestLayout; readonly wanted: SentinelWanted }> {
+    const lab = new TestLayout();
+    onTestFinished(() => lab.stop());
+    const wanted = await lab.bare(names);
+    await lab.up(wanted);
+    return { lab, wanted };
   }
 
   async server(host: string, config = ""): Promise<EngineInstance> {
@@ -146,13 +158,8 @@ export function watching(
 ): InstanceAccess {
   const client = async (id: string) => {
     const standing = await lab.access.client(id);
-    const call: RedisClient["call"] = (command, options) =>
-      intercept(id, command.join(" ").toUpperCase(), () => standing.call(command, options));
-    return new Proxy(standing, {
-      get: (target, name) => {
-        const value = name === "call" ? call : Reflect.get(target, name, target);
-        return typeof value === "function" ? value.bind(target) : value;
-      },
+    return overridden(standing, {
+      call: (command, options) => intercept(id, command.join(" ").toUpperCase(), () => standing.call(command, options)),
     });
   };
   return { ...lab.access, client };
@@ -172,6 +179,5 @@ export function dial(address: string, port: number): Promise<import("node:net").
 
 /** From 7.0 on connections no longer come from the first bind address: replicas and sentinels would all announce 127.0.0.1. */
 function bindsSource(): boolean {
-  const version = /v=(\S+)/.exec(execFileSync(join(redisBin(), "redis-server"), ["--version"], { encoding: "utf8" }))?.[1] ?? "";
-  return wordsOf(version).has("bind-source-addr");
+  return wordsOf(testedVersion()).has("bind-source-addr");
 }

@@ -141,10 +141,7 @@ describe.concurrent("on real servers", () => {
   const HOSTS = { servers: ["a", "b", "c"], sentinels: ["a", "b", "c", "d"] };
 
   test("the host of the master leaves: its role is handed over, and no ghost is left", { timeout: 120_000 }, async ({ onTestFinished }) => {
-    const lab = new TestLayout();
-    onTestFinished(() => lab.stop());
-    const all = await lab.bare(HOSTS);
-    await lab.up(all);
+    const { lab, wanted: all } = await TestLayout.formed(HOSTS, onTestFinished);
     await lab.call("a:6379", "SET", "key", "kept");
     const party = without(all, ["a"]);
     const stop = async (ids: readonly string[]) => {
@@ -167,10 +164,7 @@ describe.concurrent("on real servers", () => {
   test("a host that is dead is forgotten, and a sentinel that was off meanwhile is named", { timeout: 120_000 }, async ({
     onTestFinished,
   }) => {
-    const lab = new TestLayout();
-    onTestFinished(() => lab.stop());
-    const all = await lab.bare(HOSTS);
-    await lab.up(all);
+    const { lab, wanted: all } = await TestLayout.formed(HOSTS, onTestFinished);
     for (const id of ["c:6379", "c:26379"]) await lab.running.get(id)?.stop({ signal: "SIGKILL" });
     lab.running.get("d:26379")?.process.kill("SIGSTOP");
     const party = without(all, ["c"]);

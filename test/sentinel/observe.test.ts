@@ -6,10 +6,7 @@ import { TestLayout, watching } from "./layout.ts";
 test("a connection that ends in the middle of a look is part of what is seen, wherever it ends", { timeout: 60_000 }, async ({
   onTestFinished,
 }) => {
-  const lab = new TestLayout();
-  onTestFinished(() => lab.stop());
-  const wanted = await lab.bare({ servers: ["a", "b"], sentinels: ["a", "b", "c"], downAfterMs: 30_000 });
-  await lab.up(wanted);
+  const { lab, wanted } = await TestLayout.formed({ servers: ["a", "b"], sentinels: ["a", "b", "c"], downAfterMs: 30_000 }, onTestFinished);
   const commands = new Set<string>();
   // As before 6.2, where a sentinel can't tell its id.
   const noMyId = (command: string) =>

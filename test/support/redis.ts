@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
@@ -12,6 +12,14 @@ export function redisBin(): string {
   if (bin === undefined)
     throw new Error("REDIS_LAB_TEST_BIN is not set: run the tests with vitest and its global set-up, or name a folder with a redis-server");
   return bin;
+}
+
+let version: string | undefined;
+
+/** The version that the tests run against, `7.0.15`. */
+export function testedVersion(): string {
+  version ??= /v=(\S+)/.exec(execFileSync(join(redisBin(), "redis-server"), ["--version"], { encoding: "utf8" }))?.[1] ?? "";
+  return version;
 }
 
 let used = 0;

@@ -1,4 +1,5 @@
 import type { Argument, BatchReply, InstanceAccess, RedisClient } from "../../../lib/redis/types.ts";
+import { overridden } from "../../support/client.ts";
 
 /** What whoever works through a cut-off access gets once it is used up: a process that ends gets no answer either. */
 export class CutOff extends Error {}
@@ -54,7 +55,7 @@ export class CutOffAccess implements InstanceAccess {
       }
       return replies;
     };
-    return new Proxy(client, { get: (target, name) => (name === "callAll" ? callAll : bound(target, name as keyof RedisClient)) });
+    return overridden(client, { callAll });
   }
 
   #admit(id: string, commands: readonly (readonly Argument[])[]): number {
@@ -73,8 +74,3 @@ export class CutOffAccess implements InstanceAccess {
 }
 
 const CHANGES = /^(CLUSTER (SETSLOT|ADDSLOTS|DELSLOTS|BUMPEPOCH|MEET|FORGET|REPLICATE)|MIGRATE|DEL|RESTORE)/;
-
-function bound(client: RedisClient, name: keyof RedisClient): unknown {
-  const value = client[name];
-  return typeof value === "function" ? (value as (...args: unknown[]) => unknown).bind(client) : value;
-}

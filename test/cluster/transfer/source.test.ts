@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openSource, selectDatabases } from "../../../lib/cluster/transfer/source.ts";
 import { connectRedis } from "../../../lib/redis/client.ts";
 import { waitFor } from "../../../lib/wait.ts";
+import { overridden } from "../../support/client.ts";
 import { startServer } from "../../support/redis.ts";
 import { dial, Lab } from "../support.ts";
 import { fill, form, importInto, intercepted, must, startOutside } from "./support.ts";
@@ -128,11 +129,8 @@ describe("a source that is refused before anything is read", () => {
   test("one that loads its data", async () => {
     const outside = await startOutside();
     // A load long enough to be looked at can't be had in a test: the reply is real, but for one line.
-    const loading = new Proxy(outside.client, {
-      get: (target, name) =>
-        name === "call"
-          ? async (command: readonly string[]) => String(await target.call(command)).replace("loading:0", "loading:1")
-          : target[name as keyof typeof target],
+    const loading = overridden(outside.client, {
+      call: async (command) => String(await outside.client.call(command)).replace("loading:0", "loading:1"),
     });
     await expect(importInto(lab, loading)).rejects.toMatchObject({
       code: "cluster.source-loading",

@@ -6,6 +6,7 @@ import { importKeys } from "../../../lib/cluster/transfer/import.ts";
 import type { ImportedKey, ImportOptions } from "../../../lib/cluster/transfer/types.ts";
 import { connectRedis } from "../../../lib/redis/client.ts";
 import type { Argument, BatchReply, RedisClient } from "../../../lib/redis/types.ts";
+import { overridden } from "../../support/client.ts";
 import { startServer, type TestServer } from "../../support/redis.ts";
 import { dial, type Lab } from "../support.ts";
 
@@ -168,13 +169,7 @@ export function intercepted(
   client: RedisClient,
   callAll: (commands: Parameters<CallAll>[0], next: () => ReturnType<CallAll>) => ReturnType<CallAll>,
 ): RedisClient {
-  return new Proxy(client, {
-    get(target, name) {
-      if (name === "callAll") return (...of: Parameters<CallAll>) => callAll(of[0], () => target.callAll(...of));
-      const value = target[name as keyof RedisClient];
-      return typeof value === "function" ? (value as (...args: unknown[]) => unknown).bind(target) : value;
-    },
-  });
+  return overridden(client, { callAll: (...of) => callAll(of[0], () => client.callAll(...of)) });
 }
 
 /** True for the transaction in which a move deletes what has arrived. */
