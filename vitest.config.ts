@@ -1,5 +1,46 @@
 import { availableParallelism } from "node:os";
+import { relative } from "node:path";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+
+/** The files that take longest, the longest first: one that begins late keeps the others' workers idle at the end. Their order is all that depends on it. */
+const LONGEST = [
+  "integration/cluster-verbs",
+  "integration/killed",
+  "integration/crashed",
+  "package/init",
+  "sentinel/leave",
+  "integration/bad-input",
+  "integration/stranger",
+  "integration/leave",
+  "integration/rotation",
+  "cluster/move/sweep",
+  "integration/sentinel-life",
+  "integration/silent",
+  "integration/cluster-data",
+  "integration/secrets",
+  "cluster/move/run",
+  "integration/changes",
+  "integration/upgrade",
+  "sentinel/failover",
+  "package/pack",
+  "bootstrap/supervise",
+  "integration/tools",
+  "integration/cluster-life",
+  "cluster/apply/fix",
+  "trib/commands/fix",
+  "transfer/deliver",
+].map((name) => `test/${name}.test.ts`);
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification) => {
+      const at = LONGEST.indexOf(relative(import.meta.dirname, moduleId));
+      return at < 0 ? LONGEST.length : at;
+    };
+    return (await super.sort(files)).sort((a, b) => place(a) - place(b));
+  }
+}
 
 /** `npm test`: everything that needs neither root nor a machine of its own. */
 export default defineConfig({
@@ -8,10 +49,14 @@ export default defineConfig({
     env: { NO_COLOR: "1" },
     include: ["test/**/*.test.ts"],
     exclude: ["test/machines/**", "test/vms/**"],
+    // A process for each file: what one changes of its environment, or leaves open, reaches no other.
+    pool: "forks",
+    sequence: { sequencer: LongestFirst },
     // Tests wait for servers as much as they compute: with a worker for each core the cores are idle half of the time.
-    maxWorkers: Math.ceil(availableParallelism() * 1.5),
-    testTimeout: 90_000,
-    hookTimeout: 300_000,
+    maxWorkers: availableParallelism() * 3,
+    // What a test waits for has a limit of its own, which says what is missing. These only end what hangs: no result may depend on how busy the computer is.
+    testTimeout: 300_000,
+    hookTimeout: 600_000,
     globalSetup: ["test/support/global-setup.ts"],
     alias: [
       { find: /^redis-lab$/, replacement: new URL("lib/index.ts", import.meta.url).pathname },

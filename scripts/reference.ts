@@ -1,13 +1,19 @@
-// Writes the configuration reference of README.md from the schema: `npm run reference`. test/lab/reference.test.ts fails while it is out of date.
+// Writes the tables of README.md that come from the code: `npm run reference`. Tests fail while they are out of date.
 import { readFileSync, writeFileSync } from "node:fs";
+import { verbReference } from "../lib/cli/verb-reference.ts";
 import { referenceTable } from "../lib/lab/reference.ts";
+import { checksTable } from "../lib/operations/doctor/checks.ts";
 
-const BEGIN = "<!-- reference: begin (written by npm run reference) -->";
-const END = "<!-- reference: end -->";
+const TABLES = { reference: referenceTable, verbs: verbReference, "doctor checks": checksTable };
 
 const file = new URL("../README.md", import.meta.url);
-const text = readFileSync(file, "utf8");
-const [before, rest] = text.split(BEGIN);
-const after = rest?.split(END)[1];
-if (before === undefined || after === undefined) throw new Error(`README.md has no lines "${BEGIN}" and "${END}"`);
-writeFileSync(file, `${before}${BEGIN}\n\n${referenceTable()}\n\n${END}${after}`);
+let text = readFileSync(file, "utf8");
+for (const [name, table] of Object.entries(TABLES)) {
+  const begin = `<!-- ${name}: begin (written by npm run reference) -->`;
+  const end = `<!-- ${name}: end -->`;
+  const [before, rest] = text.split(begin);
+  const after = rest?.split(end)[1];
+  if (before === undefined || after === undefined) throw new Error(`README.md has no lines "${begin}" and "${end}"`);
+  text = `${before}${begin}\n\n${await table()}\n\n${end}${after}`;
+}
+writeFileSync(file, text);

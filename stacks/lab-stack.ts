@@ -1,7 +1,8 @@
 import { Annotations, TerraformOutput, TerraformStack } from "cdktf";
 import type { Construct } from "constructs";
-import { checkVms, planVms, vmNetworkView } from "../lib/lab/vms.ts";
+import { checkVms, planVms, usedHypervisors, vmNetworkView } from "../lib/lab/vms.ts";
 import { Bootstrap } from "./constructs/bootstrap.ts";
+import { literal } from "./constructs/literal.ts";
 import { Members } from "./constructs/members.ts";
 import { Places } from "./constructs/places.ts";
 import { Preflight } from "./constructs/preflight.ts";
@@ -19,7 +20,7 @@ export class LabStack extends TerraformStack {
 
   constructor(scope: Construct, id: string, props: LabStackProps) {
     super(scope, id);
-    const { project, lab, publicKey, digest, formerVms } = props;
+    const { project, lab, publicKey, digest, formerVms, obstacles = [] } = props;
     const { name, libvirt } = lab;
     this.addOverride("terraform.required_version", ">= 1.4");
     this.backend = new StateBackend(this, "Backend", { lab: name, root: project.root, backend: libvirt.backend });
@@ -28,10 +29,10 @@ export class LabStack extends TerraformStack {
     for (const { at, text } of faults) Annotations.of(this).addError(`Lab "${name}", ${at}: ${text}`);
     if (faults.length > 0) return;
     const plan = planVms(lab);
-    for (const warning of [...plan.warnings, ...vmChanges(name, plan, formerVms)]) Annotations.of(this).addWarning(warning);
+    for (const warning of [...plan.warnings, ...vmChanges(name, plan, formerVms), ...obstacles]) Annotations.of(this).addWarning(warning);
 
     // First what a deploy rests on,
-    const used = libvirt.hypervisors.filter((each) => plan.vms.some(({ hypervisor }) => hypervisor.name === each.name));
+    const used = usedHypervisors(lab, plan);
     const preflight = new Preflight(this, "Preflight", {
       project,
       lab: name,
@@ -40,6 +41,8 @@ export class LabStack extends TerraformStack {
         network: plan.network,
         cidr: vmNetworkView(plan, lab).cidr,
         image: plan.image.sha256,
+        // What is in the way of this deploy makes it run again, which puts back what can be put back, and ends here where the rest would end in the provider's words.
+        ...(obstacles.length > 0 && { obstacles: obstacles.map(literal) }),
       },
     });
     const hypervisorOf = Object.fromEntries(plan.vms.map(({ host, hypervisor }) => [host, hypervisor.name]));

@@ -1,5 +1,5 @@
 import { Annotations, type App, DISABLE_STACK_TRACE_IN_METADATA, TerraformStack } from "cdktf";
-import { messageOf } from "../lib/error.ts";
+import { messageOf } from "../lib/base/error.ts";
 import { openProject } from "../lib/project/project.ts";
 import { LabStack } from "./lab-stack.ts";
 import { type PreparedLab, prepareLab } from "./prepare-lab.ts";

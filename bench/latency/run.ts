@@ -2,11 +2,11 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
-import { applyCluster } from "../../lib/cluster/apply.ts";
-import { observeCluster } from "../../lib/cluster/observe.ts";
-import { planCluster } from "../../lib/cluster/plan.ts";
-import { settle } from "../../lib/cluster/settle.ts";
-import { keySlot } from "../../lib/cluster/slots.ts";
+import { applyCluster } from "../../lib/cluster/apply/apply.ts";
+import { awaitAgreement } from "../../lib/cluster/gossip/await-agreement.ts";
+import { observeCluster } from "../../lib/cluster/model/observe.ts";
+import { keySlot } from "../../lib/cluster/model/slots.ts";
+import { planCluster } from "../../lib/cluster/plan/create-and-join.ts";
 import { Lab, PASSWORD } from "../../test/cluster/support.ts";
 import { option, percentile, timed } from "../compare.ts";
 import type { Client } from "./client.ts";
@@ -37,7 +37,7 @@ try {
     ["redis-lab, --max-rate 10000", { keysPerSecond: 10_000 }],
     ["redis-cli", undefined],
   ] as const) {
-    const missing = await settle(lab.members, lab.access);
+    const missing = await awaitAgreement(lab.members, lab.access);
     if (missing !== undefined) throw new Error(missing);
     const [source, target] = there ? (["m1:6379", "m2:6379"] as const) : (["m2:6379", "m1:6379"] as const);
     there = !there;

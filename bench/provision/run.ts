@@ -9,6 +9,7 @@ import { ansible, type Contender, redisLab } from "./contenders.ts";
 // node --import jiti/register bench/provision/run.ts [--rounds N] [--only ansible|redis-lab] [--redis VERSION]
 //
 // Seconds from bare machines to a working cluster, and of a second run that has nothing to change: redis-lab against Ansible, on the same seven machines, in turns.
+// 5.0.6 is had by itself; another VERSION, 4.0.14 too, needs its tarball in REDIS_LAB_TEST_SOURCES.
 // Aims: with the build cached at most half of Ansible's time, with nothing to change a tenth. Needs root, ansible-core and a compiled redis-lab (npm run build).
 
 const options = new Map<string, string>();

@@ -1,4 +1,4 @@
-import { planRebalance } from "../../dist/lib/cluster/rebalance.js";
+import { planRebalance } from "../../dist/lib/cluster/plan/rebalance.js";
 import { median, option } from "../compare.ts";
 
 // node --import jiti/register bench/rebalance/run.ts [--rounds N]

@@ -6,9 +6,9 @@ import { moveSlots } from "../../dist/lib/cluster/move/run.js";
 import type { SlotMove } from "../../dist/lib/cluster/move/types.js";
 import { connectRedis } from "../../dist/lib/redis/client.js";
 import type { InstanceAccess } from "../../dist/lib/redis/types.js";
-import { settle } from "../../lib/cluster/settle.ts";
-import { allocateSlots, eachSlot, keySlot } from "../../lib/cluster/slots.ts";
-import { waitFor } from "../../lib/wait.ts";
+import { waitFor } from "../../lib/base/wait.ts";
+import { awaitAgreement } from "../../lib/cluster/gossip/await-agreement.ts";
+import { allocateSlots, eachSlot, keySlot } from "../../lib/cluster/model/slots.ts";
 import { dial, Lab, PASSWORD } from "../../test/cluster/support.ts";
 import { option, report, timed } from "../compare.ts";
 import type { Proxied } from "./proxies.ts";
@@ -70,7 +70,7 @@ try {
       // There, and the same way back.
       for (const [source, target, third, fourth] of [MASTERS, ["m2:6379", "m1:6379", "m4:6379", "m3:6379"]]) {
         // A move right behind another one waits until all know of it: that is not what is measured.
-        const missing = await settle(lab.members, lab.access);
+        const missing = await awaitAgreement(lab.members, lab.access);
         if (missing !== undefined) throw new Error(missing);
         const begin = performance.now();
         await contender(moveOf(source, target, 0), moveOf(third, fourth, beside));

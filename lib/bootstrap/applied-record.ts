@@ -1,9 +1,10 @@
 import type { Connection } from "../connection/connection.ts";
 import { sh } from "../connection/quote.ts";
+import type { PlacedHost, PlacedInstance } from "../lab/placement.ts";
 import { commandFailed } from "./errors.ts";
-import type { AppliedStamp, HostFacts } from "./facts.ts";
+import type { AppliedStamp, HostFacts, ProcessProof } from "./facts.ts";
 import { parseApplied } from "./facts-parser.ts";
-import { appliedFile, memoryFolder } from "./host-paths.ts";
+import { appliedFile, memoryFolder, restartMark } from "./host-paths.ts";
 import type { HostWanted } from "./wanted.ts";
 
 /** What redis-lab remembers on a host of its own doings, while they are done. Written before the doing, so that a killed run has not forgotten. */
@@ -65,7 +66,7 @@ export class AppliedRecord {
     const script = sh`umask 022
 p=${paths.prefix}; made=; while [ -n "$p" ] && [ ! -e "$p" ]; do made="\\"$p\\"\${made:+,$made}"; p=\${p%/*}; done
 mkdir -p -- ${folder} && chmod 0700 -- ${folder} || exit
-umask 077; [ -e ${path} ] || printf '{"files":{},"packages":[],"folders":[%s]}\n' "$made" > ${path}`;
+umask 077; [ -e ${path} ] || { printf '{"files":{},"packages":[],"folders":[%s]}\n' "$made" > ${`${path}.new`} && mv -f -- ${`${path}.new`} ${path}; }`;
     const result = await connection.run(script, { title: "make a folder", root: true });
     if (result.exitCode !== 0) throw commandFailed(connection.host, "folders", result);
     this.folderExists = true;
@@ -74,3 +75,16 @@ umask 077; [ -e ${path} ] || printf '{"files":{},"packages":[],"folders":[%s]}\n
 
 /** One writer at a time per host. */
 const queues = new Map<string, Promise<void>>();
+
+/** Remembers on the host that this very process must be restarted. Nobody has to clear it: it says nothing about the next process. */
+export async function markRestart(
+  connection: Connection,
+  host: PlacedHost,
+  instance: PlacedInstance,
+  process: ProcessProof,
+  reason: "unit-changed" | "configuration",
+): Promise<void> {
+  await connection.writeFile(restartMark(host.paths, instance), `${process.pid} ${process.start} ${process.boot} ${reason}\n`, {
+    mode: 0o600,
+  });
+}

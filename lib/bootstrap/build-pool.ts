@@ -1,5 +1,5 @@
+import type { Emit } from "../base/events.ts";
 import type { Connection } from "../connection/connection.ts";
-import type { Emit } from "../events.ts";
 import type { Artifact } from "./build.ts";
 import { builderFailed } from "./errors.ts";
 

@@ -1,18 +1,20 @@
 import { createHash } from "node:crypto";
-import { mkdir, open, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Emit } from "../base/events.ts";
+import { describeHolder, type FileLock, tryLock, wayOut } from "../base/file-lock.ts";
+import { thisProcess } from "../base/process-identity.ts";
+import { type Attempt, waitFor } from "../base/wait.ts";
 import type { Connection } from "../connection/connection.ts";
 import { sh } from "../connection/quote.ts";
-import type { Emit } from "../events.ts";
+import { OS_FAMILIES, type OsFacts, osFamilyOf } from "../lab/os.ts";
 import type { Placement } from "../lab/placement.ts";
+import { programsOf } from "../redis/products.ts";
 import { wordsOf } from "../redis/words.ts";
-import { OS_FAMILIES, type OsFacts, osFamilyOf } from "../render/os.ts";
-import { waitFor } from "../wait.ts";
 import { intoCache, sha256OfFile } from "./cache.ts";
 import { artifactDamaged, buildFailed, commandFailed } from "./errors.ts";
 import type { HostFacts } from "./facts.ts";
 import { BUILD_ROOT } from "./facts-script.ts";
-import { PROGRAMS } from "./host-paths.ts";
 import type { ResolvedSource } from "./source.ts";
 
 /** A compiled Redis on this computer: a tar.gz of the programs and their manifest. */
@@ -58,7 +60,7 @@ export function buildPackages(placement: Placement, os: OsFacts): readonly strin
 
 /** The key of the build that a host needs. */
 export function buildKey(placement: Placement, source: Pick<ResolvedSource, "sha256" | "version">, facts: HostFacts): string {
-  const matter = [source.sha256, source.version, ...makeFlags(placement), platformOf(facts)];
+  const matter = [source.sha256, source.version.text, ...makeFlags(placement), platformOf(facts)];
   return createHash("sha256").update(JSON.stringify(matter)).digest("hex");
 }
 
@@ -125,64 +127,40 @@ export async function buildArtifact(
     readonly flags: readonly string[];
     readonly cacheFolder: string;
     readonly emit: Emit;
-    readonly signal?: AbortSignal;
+    readonly signal?: AbortSignal | undefined;
   },
 ): Promise<Artifact> {
   const { key, cacheFolder, emit } = request;
   const progress = (detail: string) => emit({ type: "progress", host: connection.host, step: "build", detail });
-  await mkdir(join(cacheFolder, "builds"), { recursive: true, mode: 0o700 });
-  const lock = join(cacheFolder, "builds", `${key}.lock`);
-  const held = await waitFor(
-    async () => {
-      const cached = await cachedArtifact(cacheFolder, key);
-      if (cached !== undefined) return { done: true, value: cached };
-      return (await takeLock(lock))
-        ? { done: true, value: undefined }
-        : { done: false, missing: "the end of another process's build of the same Redis" };
-    },
-    {
-      what: "the same build by another process",
-      timeoutMs: BUILD_TIMEOUT_MS,
-      onPending: progress,
-      intervalMs: 500,
-      ...(request.signal && { signal: request.signal }),
-    },
-  );
-  if (held !== undefined) return held;
+  const lockFile = join(cacheFolder, "builds", `${key}.lock`);
+  const me = await thisProcess();
+  let reported: string | undefined;
+  const look = async (): Promise<Attempt<Artifact | FileLock>> => {
+    const cached = await cachedArtifact(cacheFolder, key);
+    if (cached !== undefined) return { done: true, value: cached };
+    const attempt = await tryLock(lockFile, { verb: `build of ${request.source.version.title}`, since: new Date().toISOString() });
+    if (attempt.taken) return { done: true, value: attempt.lock };
+    const { holder } = attempt;
+    const missing = `the end of the same build by ${describeHolder(holder, new Date())}`;
+    const name = JSON.stringify(holder) ?? "";
+    if (reported !== name)
+      emit({ type: "notice", level: "info", text: `${connection.host} waits for ${missing}. ${wayOut(holder, me, lockFile)}` });
+    reported = name;
+    return { done: false, missing };
+  };
+  const found = await waitFor(look, {
+    what: "the same build by another process",
+    timeoutMs: BUILD_TIMEOUT_MS,
+    onPending: progress,
+    intervalMs: 500,
+    signal: request.signal,
+  });
+  if ("path" in found) return found;
   try {
-    return await compile(connection, request, progress);
+    // It may have been finished between the look and the lock.
+    return (await cachedArtifact(cacheFolder, key)) ?? (await compile(connection, request, progress));
   } finally {
-    await rm(lock, { force: true });
-  }
-}
-
-/** Creates the lock with our process id; takes over that of a process that is gone. */
-async function takeLock(path: string): Promise<boolean> {
-  try {
-    const file = await open(path, "wx", 0o600);
-    await file.writeFile(`${process.pid}\n`);
-    await file.close();
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    const owner = Number((await readFile(path, "utf8").catch(() => "")).trim());
-    const age = await stat(path).then(
-      ({ mtimeMs }) => Date.now() - mtimeMs,
-      () => 0,
-    );
-    // An empty lock is one that is being written at this moment, or that a crash left so.
-    const gone = owner > 0 ? !isAlive(owner) : age > 5_000;
-    if (gone) await rm(path, { force: true });
-    return false;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
+    await found.release();
   }
 }
 
@@ -191,12 +169,11 @@ async function compile(
   request: Parameters<typeof buildArtifact>[1],
   progress: (detail: string) => void,
 ): Promise<Artifact> {
-  const { key, source, cacheFolder } = request;
-  const signal = request.signal && { signal: request.signal };
+  const { key, source, cacheFolder, signal } = request;
   // Always a fresh folder and a fresh unpack: a tree where make failed once is poisoned (deps, .make-settings). What a cut connection left is cleared away.
   const made = await connection.run(
     sh`find ${BUILD_ROOT} -maxdepth 1 -name 'redis-lab-build.*' -user "$(id -u)" -mmin +360 -exec rm -rf {} + 2>/dev/null; mktemp -d ${`${BUILD_ROOT}/redis-lab-build.XXXXXX`}`,
-    { title: "make a build folder", root: true, ...signal },
+    { title: "make a build folder", root: true, signal },
   );
   const folder = made.stdout.trim();
   if (made.exitCode !== 0 || !folder.startsWith(`${BUILD_ROOT}/redis-lab-build.`)) throw commandFailed(connection.host, "build", made);
@@ -208,12 +185,12 @@ async function compile(
       title: "make",
       root: true,
       timeoutMs: BUILD_TIMEOUT_MS,
-      ...signal,
+      signal,
       onLine: (line) => {
         const seconds = Math.floor((performance.now() - started) / 1000);
         if (seconds <= told || line.trim() === "") return;
         told = seconds;
-        progress(`compiling Redis ${source.version}, ${seconds} s: ${line.trim().slice(0, 60)}`);
+        progress(`compiling ${source.version.title}, ${seconds} s: ${line.trim().slice(0, 60)}`);
       },
     });
     const sum = /^artifact ([0-9a-f]{64})$/m.exec(result.stdout)?.[1];
@@ -232,10 +209,13 @@ async function compile(
 }
 
 /**
- * `all` of Redis's src/Makefile makes exactly the programs. Debug information is not shipped: crash reports take their names from the dynamic table (-rdynamic).
- * redis-sentinel and the checkers are redis-server under other names. make ends at its next line when the connection is gone; the folder goes with it.
+ * `all` of src/Makefile makes exactly the programs. Debug information is not shipped: crash reports take their names from the dynamic table (-rdynamic).
+ * Sentinel and the checkers are the server under other names. make ends at its next line when the connection is gone; the folder goes with it.
  */
 function buildScript(folder: string, request: Parameters<typeof buildArtifact>[1]): string {
+  const { product, text: version } = request.source.version;
+  const { server } = product.programs;
+  const programs = programsOf(product);
   return sh`set -e; umask 022; LC_ALL=C; export LC_ALL
 trap ${sh`rm -rf -- ${folder}`} EXIT
 cd ${folder}
@@ -243,13 +223,14 @@ echo ${`${request.source.sha256}  source.tar.gz`} | sha256sum -c - >/dev/null
 mkdir tree out; tar -xzf source.tar.gz -C tree --strip-components=1 --no-same-owner
 jobs=$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 make -C tree/src -j"$jobs" ${request.flags} all 2>&1
-for p in ${PROGRAMS}; do
-  if [ ! -f "tree/src/$p" ]; then if [ "$p" = redis-server ]; then echo "make made no $p"; exit 1; fi; continue; fi
-  if [ "$p" != redis-server ] && cmp -s "tree/src/$p" tree/src/redis-server; then ln -s redis-server "out/$p"; else cp "tree/src/$p" "out/$p"; fi
+server=${server}
+for p in ${programs}; do
+  if [ ! -f "tree/src/$p" ]; then if [ "$p" = "$server" ]; then echo "make made no $p"; exit 1; fi; continue; fi
+  if [ "$p" != "$server" ] && cmp -s "tree/src/$p" "tree/src/$server"; then ln -s "$server" "out/$p"; else cp "tree/src/$p" "out/$p"; fi
 done
-cd out; strip --strip-debug redis-* 2>/dev/null || :
-{ printf '{"key":"%s","version":"%s","files":{' ${request.key} ${request.source.version}
-  sep=; for p in redis-*; do if [ ! -L "$p" ]; then printf '%s"%s":%s' "$sep" "$p" "$(stat -c %s "$p")"; sep=,; fi; done; printf '}}\n'; } > build.json
+cd out; strip --strip-debug ${programs} 2>/dev/null || :
+{ printf '{"key":"%s","version":"%s","files":{' ${request.key} ${version}
+  sep=; for p in ${programs}; do if [ -f "$p" ] && [ ! -L "$p" ]; then printf '%s"%s":%s' "$sep" "$p" "$(stat -c %s "$p")"; sep=,; fi; done; printf '}}\n'; } > build.json
 tar -cf - --owner=0 --group=0 . | gzip -1 > ../redis.tar.gz
 echo "artifact $(sha256sum < ../redis.tar.gz | cut -d ' ' -f 1)"
 trap - EXIT`;
@@ -259,14 +240,14 @@ trap - EXIT`;
 export function buildHint(output: string): string {
   const packages = (pick: (os: OsFacts) => readonly string[]) =>
     Object.values(OS_FAMILIES)
-      .map((os) => `${pick(os).join(" ")} (${os.title})`)
+      .map((os) => `${pick(os).join(" ")} (${os.title} (${os.members}))`)
       .join(" or ");
   if (/systemd\/sd-daemon\.h|libsystemd/.test(output)) return `Install ${packages((os) => os.libsystemdPackages)} on the build host.`;
   if (/No space left on device/.test(output)) return `Free some space in ${BUILD_ROOT} of the build host.`;
   if (/(cc|gcc|make): (command )?not found|Command not found|std\w+\.h: No such file|cannot find crt1\.o/i.test(output)) {
     return `Install ${packages((os) => os.buildPackages)} on the build host.`;
   }
-  return "Mend what the last lines say and run the same command again; every build starts from a fresh unpack.";
+  return "Fix what the last lines say and run the same command again; every build starts from a fresh unpack.";
 }
 
 /** For advice on a host whose system is known. */

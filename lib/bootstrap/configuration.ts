@@ -1,10 +1,9 @@
 import type { Connection } from "../connection/connection.ts";
 import type { PlacedInstance } from "../lab/placement.ts";
-import { AppliedRecord } from "./applied-record.ts";
+import { AppliedRecord, markRestart } from "./applied-record.ts";
 import type { HostFacts } from "./facts.ts";
 import { type MergedFile, writeManagedFile } from "./managed-file.ts";
 import type { PlanRequest } from "./plan-host.ts";
-import { markRestart } from "./restart-mark.ts";
 import { wantedOf } from "./wanted.ts";
 
 /**

@@ -1,7 +1,10 @@
-import { spawn } from "node:child_process";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Emit } from "../events.ts";
+import type { Emit } from "../base/events.ts";
+import { findProgram } from "../base/find-program.ts";
+import { plainEnvironment, startProgram } from "../base/process.ts";
+import { OS_FAMILIES, OS_FAMILY_NAMES, type OsFacts, type OsRelease, osFamilyOf, parseOsRelease } from "../lab/os.ts";
+import type { Product } from "../redis/products/product.ts";
 import { sha256OfFile } from "./cache.ts";
 import { sourceChecksumMismatch, sourceDistributionFailed } from "./errors.ts";
 
@@ -13,29 +16,44 @@ export interface DistributionTarball {
 
 interface Options {
   readonly emit: Emit;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * The source package of Redis of the distribution that this computer runs, without root and without a change to the system: apt works in folders of its own.
+ * The source package of a product of the distribution that this computer runs, without root and without a change to the system: apt works in folders of its own.
  *
  * @throws LabError `source.distribution-failed`, `source.checksum-mismatch`
  */
-export async function distributionSource(folder: string, options: Options): Promise<DistributionTarball> {
+export async function distributionSource(product: Product, folder: string, options: Options): Promise<DistributionTarball> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  // Whichever packager is here; the order is that of the likelihood on developers' computers.
-  if (await exists("apt-get", options)) return fromApt(folder, options);
-  if (await exists("yumdownloader", options)) return fromYum(folder, options);
-  throw sourceDistributionFailed("this computer has neither apt-get nor yumdownloader.");
+  const release = parseOsRelease(await readFile("/etc/os-release", "utf8").catch(() => ""));
+  const family = osFamilyOf(release);
+  const others = OS_FAMILY_NAMES.filter((name) => name !== family);
+  const ways = [...(family === undefined ? [] : [family]), ...others].map((name) => OS_FAMILIES[name].sourcePackages);
+  for (const { command: program, format } of ways) if (exists(program)) return FETCH[format]({ product, folder, release, options });
+  throw sourceDistributionFailed(product, `this computer has neither ${ways.map(({ command: program }) => program).join(" nor ")}.`);
 }
 
-async function fromApt(folder: string, options: Options): Promise<DistributionTarball> {
-  const release = await readFile("/etc/os-release", "utf8").catch(() => "");
-  const codename = /^VERSION_CODENAME="?([\w.-]+)"?$/m.exec(release)?.[1];
+/** What is fetched, where to, and for which system. */
+interface Wanted {
+  readonly product: Product;
+  readonly folder: string;
+  readonly release: OsRelease;
+  readonly options: Options;
+}
+
+const FETCH: Readonly<Record<OsFacts["sourcePackages"]["format"], (wanted: Wanted) => Promise<DistributionTarball>>> = {
+  deb: fromApt,
+  rpm: fromYum,
+};
+
+async function fromApt({ product, folder, release, options }: Wanted): Promise<DistributionTarball> {
+  const codename = release["VERSION_CODENAME"];
+  const name = product.sourcePackage;
   const sources = aptSources(await readAptSources(), codename);
-  if (sources === "") throw sourceDistributionFailed("no package archive is configured in /etc/apt.");
-  for (const name of ["lists/partial", "cache/archives/partial", "download"]) await mkdir(join(folder, name), { recursive: true });
+  if (sources === "") throw sourceDistributionFailed(product, "no package archive is configured in /etc/apt.");
+  for (const each of ["lists/partial", "cache/archives/partial", "download"]) await mkdir(join(folder, each), { recursive: true });
   await writeFile(join(folder, "redis-lab.sources"), sources);
   const private_ = [
     ["Dir::Etc::sourcelist", join(folder, "redis-lab.sources")],
@@ -48,41 +66,54 @@ async function fromApt(folder: string, options: Options): Promise<DistributionTa
     ["Acquire::https::Timeout", "15"],
     // apt drops to the user _apt, which may not enter our folder.
     ["APT::Sandbox::User", ""],
-  ].flatMap(([name, value]) => ["-o", `${name}=${value}`]);
+  ].flatMap(([key, value]) => ["-o", `${key}=${value}`]);
   options.emit({ type: "progress", host: undefined, step: "source", detail: "reading the distribution's package lists" });
   // One archive that does not answer is no reason to give up: the next command tells whether the package is known.
   const lists = await command("apt-get", ["--quiet", ...private_, "update"], folder, options);
-  options.emit({ type: "progress", host: undefined, step: "source", detail: "downloading the distribution's source package of Redis" });
+  options.emit({
+    type: "progress",
+    host: undefined,
+    step: "source",
+    detail: `downloading the distribution's source package of ${product.title}`,
+  });
   const download = join(folder, "download");
-  const got = await command("apt-get", ["--quiet", ...private_, "source", "--download-only", "redis"], download, options);
+  const got = await command("apt-get", ["--quiet", ...private_, "source", "--download-only", name], download, options);
   const files = await readdir(download);
-  const dsc = files.find((name) => /^redis_.*\.dsc$/.test(name));
-  const tarball = files.find((name) => /^redis_.*\.orig\.tar\.gz$/.test(name));
+  const dsc = files.find((file) => file.startsWith(`${name}_`) && file.endsWith(".dsc"));
+  const tarball = files.find((file) => file.startsWith(`${name}_`) && file.endsWith(".orig.tar.gz"));
   if (got.exitCode !== 0 || dsc === undefined || tarball === undefined) {
-    throw sourceDistributionFailed([lists.output, got.output].join("\n").trim().split("\n").slice(-6).join("\n"));
+    throw sourceDistributionFailed(product, [lists.output, got.output].join("\n").trim().split("\n").slice(-6).join("\n"));
   }
   const wanted = sha256InDsc(await readFile(join(download, dsc), "utf8"), tarball);
-  if (wanted === undefined) throw sourceDistributionFailed(`${dsc} has no SHA-256 of ${tarball}.`);
-  return checked(join(download, tarball), wanted, `the distribution's source package ${dsc.replace(/\.dsc$/, "").replace("_", " ")}`);
+  if (wanted === undefined) throw sourceDistributionFailed(product, `${dsc} has no SHA-256 of ${tarball}.`);
+  return checked(
+    product,
+    join(download, tarball),
+    wanted,
+    `the distribution's source package ${dsc.replace(/\.dsc$/, "").replace("_", " ")}`,
+  );
 }
 
 /** A source RPM is checked by its own digest; the tarball in it has no sum beside it, so what came out is what is pinned. */
-async function fromYum(folder: string, options: Options): Promise<DistributionTarball> {
-  const got = await command("yumdownloader", ["--quiet", "--source", "--destdir", folder, "redis"], folder, options);
+async function fromYum({ product, folder, options }: Wanted): Promise<DistributionTarball> {
+  const got = await command("yumdownloader", ["--quiet", "--source", "--destdir", folder, product.sourcePackage], folder, options);
   const srpm = (await readdir(folder)).find((name) => name.endsWith(".src.rpm"));
-  if (got.exitCode !== 0 || srpm === undefined) throw sourceDistributionFailed(got.output.trim().split("\n").slice(-6).join("\n"));
+  if (got.exitCode !== 0 || srpm === undefined) throw sourceDistributionFailed(product, got.output.trim().split("\n").slice(-6).join("\n"));
   const verified = await command("rpm", ["--checksig", "--nosignature", srpm], folder, options);
-  if (verified.exitCode !== 0) throw sourceDistributionFailed(verified.output.trim());
-  const unpacked = await command("sh", ["-c", 'rpm2cpio "$1" | cpio --quiet -id "redis-*.tar.gz"', "sh", srpm], folder, options);
-  const tarball = (await readdir(folder)).find((name) => /^redis-\d.*\.tar\.gz$/.test(name));
-  if (tarball === undefined) throw sourceDistributionFailed(unpacked.output.trim() || `${srpm} holds no redis-VERSION.tar.gz.`);
+  if (verified.exitCode !== 0) throw sourceDistributionFailed(product, verified.output.trim());
+  // Not the tarball of its documentation.
+  const pattern = product.releases.tarball("[0-9]*");
+  const unpacked = await command("sh", ["-c", 'rpm2cpio "$1" | cpio --quiet -id "$2"', "sh", srpm, pattern], folder, options);
+  const tarball = (await readdir(folder)).find((name) => name.endsWith(".tar.gz"));
+  if (tarball === undefined)
+    throw sourceDistributionFailed(product, unpacked.output.trim() || `${srpm} holds no ${product.releases.tarball("VERSION")}.`);
   const path = join(folder, tarball);
   return { tarball: path, sha256: await sha256OfFile(path), origin: `the distribution's source package ${srpm}` };
 }
 
-async function checked(tarball: string, wanted: string, origin: string): Promise<DistributionTarball> {
+async function checked(product: Product, tarball: string, wanted: string, origin: string): Promise<DistributionTarball> {
   const got = await sha256OfFile(tarball);
-  if (got !== wanted) throw sourceChecksumMismatch(origin, wanted, got, (await readFile(tarball)).length);
+  if (got !== wanted) throw sourceChecksumMismatch(product, origin, wanted, got, (await readFile(tarball)).length);
   return { tarball, sha256: wanted, origin };
 }
 
@@ -155,8 +186,8 @@ function continuation(lines: readonly string[], at: number): readonly string[] {
   return end === -1 ? rest : rest.slice(0, end);
 }
 
-async function exists(name: string, options: Options): Promise<boolean> {
-  return (await command("sh", ["-c", 'command -v "$1"', "sh", name], "/", options)).exitCode === 0;
+function exists(name: string): boolean {
+  return findProgram(name, process.env).kind === "found";
 }
 
 interface Ended {
@@ -164,12 +195,19 @@ interface Ended {
   readonly output: string;
 }
 
-function command(name: string, args: readonly string[], cwd: string, options: Options): Promise<Ended> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(name, args, { cwd, stdio: ["ignore", "pipe", "pipe"], ...(options.signal && { signal: options.signal }) });
-    let output = "";
-    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
-    child.once("error", reject);
-    child.once("close", (exitCode) => resolve({ exitCode, output }));
-  });
+async function command(name: string, args: readonly string[], cwd: string, { signal }: Options): Promise<Ended> {
+  signal?.throwIfAborted();
+  let output = "";
+  const keep = (chunk: Buffer) => {
+    output += chunk.toString();
+  };
+  const { exitCode, failure } = await startProgram(name, args, {
+    environment: plainEnvironment(),
+    cwd,
+    signal,
+    onStdout: keep,
+    onStderr: keep,
+  }).ended;
+  signal?.throwIfAborted();
+  return { exitCode, output: failure === undefined ? output : failure.text };
 }

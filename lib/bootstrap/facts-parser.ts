@@ -1,5 +1,8 @@
-import type { AppliedStamp, BuildStamp, HostFacts, InstanceFact, Listener, PathFact } from "./facts.ts";
-import { type FactsQuestion, socketHex } from "./facts-script.ts";
+import type { Product } from "../redis/products/product.ts";
+import { Version } from "../redis/version.ts";
+import type { AppliedStamp, BuildStamp, HostFacts, InstanceFact, Listener, PathFact, UnitFact } from "./facts.ts";
+import { type FactsQuestion, hostHex } from "./facts-script.ts";
+import { isOurs, keyOfExecutable, labOfFile } from "./ownership.ts";
 
 /** One line `MARK word rest` of the answer with the lines that follow it. */
 interface Section {
@@ -8,13 +11,8 @@ interface Section {
   readonly body: string;
 }
 
-interface Process {
-  readonly pid: number;
-  readonly start: string;
-  readonly command: string;
-  readonly cwd: string;
-  readonly exe: string;
-}
+type Process = NonNullable<InstanceFact["process"]>;
+type UnitBlocks = ReadonlyMap<string, Readonly<Record<string, string>>>;
 
 /** Clock ticks per second of /proc/PID/stat: USER_HZ is 100 on every architecture that Linux runs Redis on. */
 const TICKS = 100;
@@ -34,26 +32,26 @@ export function parseFacts(answer: string, question: FactsQuestion): HostFacts |
   const bootS = clockMs / 1000 - Number(uptime);
   const [kernel = "", arch = ""] = (first("uname")?.rest ?? "").split(" ");
   const id = /uid=(\d+)(?:\(([^)]*)\))? gid=(\d+)(?:\(([^)]*)\))?/.exec(first("id")?.rest ?? "");
-  const paths = parsePaths(first("paths")?.body ?? "", sections);
+  const paths = parsePaths(first("paths")?.body ?? "", first("links")?.body ?? "", question.links);
   const files = new Map(all("text").map(({ rest, body }) => [rest, body] as const));
   const free = (first("free")?.body ?? "").split("\n").flatMap((line) => {
     const available = / (\d+) +\d+% /.exec(line)?.[1];
     return available === undefined ? [] : [Math.floor(Number(available) / 1024)];
   });
+  const boot = first("boot")?.rest ?? "";
   const processes = new Map(
     all("process")
-      .map(parseProcess)
+      .map((section) => parseProcess(section, boot))
       .map((process) => [process.pid, process] as const),
   );
   const units = parseUnits(first("units")?.body ?? "");
   const thp = /^(yes|no) (.*)$/.exec(first("thp")?.rest ?? "");
   const hard = first("nofile")?.rest ?? "0";
   const listeners = all("listener").map(({ rest }) => parseListener(rest, question, processes));
-  const boot = first("boot")?.rest ?? "";
 
   const instances = new Map<string, InstanceFact>();
   for (const asked of question.instances) {
-    instances.set(asked.id, instanceFact(asked, { question, sections, units, processes, paths, listeners, bootS, boot }));
+    instances.set(asked.id, instanceFact(asked, { question, sections, units, processes, paths, files, listeners, bootS }));
   }
   const ours = new Set([...instances.values()].flatMap(({ process }) => (process === undefined ? [] : [process.pid])));
   return {
@@ -91,12 +89,18 @@ export function parseFacts(answer: string, question: FactsQuestion): HostFacts |
     paths,
     files,
     repositories: all("repository").map(({ rest }) => rest),
-    build: parseBuild(files.get(`${question.bin}/build.json`), paths.get(`${question.bin}/redis-server`), problems),
+    build: parseBuild(
+      files.get(`${question.bin}/build.json`),
+      question.product,
+      (program) => paths.get(`${question.bin}/${program}`),
+      problems,
+    ),
     applied: parseApplied(files.get(question.applied), question.applied, problems),
     binFolder: first("bin-folder")?.body.split("\n").filter(Boolean),
     label: first("label")?.rest || undefined,
     instances,
-    strangers: listeners.filter(({ pid }) => pid === undefined || !ours.has(pid)),
+    labs: new Set((first("labs")?.body ?? "").split("\n").flatMap((line) => labOfFile(line) ?? [])),
+    foreignListeners: listeners.filter(({ pid }) => pid === undefined || !ours.has(pid)),
     problems,
   };
 }
@@ -124,15 +128,12 @@ const KINDS: Readonly<Record<string, PathFact["kind"]>> = {
   "symbolic link": "link",
 };
 
-function parsePaths(body: string, sections: readonly Section[]): ReadonlyMap<string, PathFact> {
-  const links = sections.find(({ word }) => word === "links");
-  const names = links?.rest.split(" ") ?? [];
-  const targets = new Map((links?.body ?? "").split("\n").map((target, index) => [names[index] ?? "", target] as const));
+/** `stat` lines, and where the links among `asked` point, one line each in that order: a path may hold blanks. */
+function parsePaths(body: string, targets: string, asked: readonly string[]): ReadonlyMap<string, PathFact> {
   const paths = new Map<string, PathFact>();
   for (const line of body.split("\n")) {
     const [, mode, owner, group, bytes, modified, kind, path] = /^([0-7]+) (\S+) (\S+) (\d+) (\d+) ([^|]+)\|(.*)$/.exec(line) ?? [];
     if (mode === undefined || path === undefined) continue;
-    const target = targets.get(path);
     paths.set(path, {
       kind: KINDS[kind ?? ""] ?? "other",
       mode: Number.parseInt(mode, 8),
@@ -140,8 +141,14 @@ function parsePaths(body: string, sections: readonly Section[]): ReadonlyMap<str
       group: group ?? "",
       bytes: Number(bytes),
       modified: Number(modified),
-      ...(target !== undefined && { target }),
     });
+  }
+  const lines = targets.split("\n");
+  const links = asked.filter((link) => paths.get(link)?.kind === "link");
+  for (const [index, link] of links.entries()) {
+    const fact = paths.get(link);
+    const target = lines[index];
+    if (fact !== undefined && target) paths.set(link, { ...fact, target });
   }
   return paths;
 }
@@ -156,20 +163,26 @@ function parseSysctls(body: string, writable: ReadonlySet<string>): HostFacts["s
   return new Map(lines.map(({ path, value }) => [nameOf(path), { value, writable: writable.has(path) }] as const));
 }
 
-function parseProcess({ rest, body }: Section): Process {
+function parseProcess({ rest, body }: Section, boot: string): Process {
   const [pid = "0", start = "", ...command] = rest.split(" ");
   const [cwd = "", exe = ""] = body.split("\n");
-  return { pid: Number(pid), start, command: command.join(" "), cwd, exe };
+  return { pid: Number(pid), start, boot, command: command.join(" "), cwd, exe };
 }
 
-/** Blocks of `systemctl show`, by unit without `.service`. */
-function parseUnits(body: string): ReadonlyMap<string, Readonly<Record<string, string>>> {
+/** Blocks of `systemctl show`, by unit without `.service`, under each of its names: what is asked for under an alias is answered under the name of the unit. */
+function parseUnits(body: string): UnitBlocks {
   const blocks = body
     .split(/\n\s*\n/)
     .map((block) =>
       Object.fromEntries(block.split("\n").map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)])),
     );
-  return new Map(blocks.flatMap((block) => (block["Id"] === undefined ? [] : [[block["Id"].replace(/\.service$/, ""), block] as const])));
+  return new Map(
+    blocks.flatMap((block) =>
+      [block["Id"] ?? "", ...(block["Names"] ?? "").split(" ")]
+        .filter((name) => name.endsWith(".service"))
+        .map((name) => [name.replace(/\.service$/, ""), block] as const),
+    ),
+  );
 }
 
 function parseUser(passwd: string | undefined, group: string | undefined): HostFacts["user"] {
@@ -180,10 +193,10 @@ function parseUser(passwd: string | undefined, group: string | undefined): HostF
 }
 
 function parseListener(rest: string, question: FactsQuestion, processes: ReadonlyMap<number, Process>): Listener {
-  const [local = "", uid = "", pid = ""] = rest.split(" ");
+  const [local = "", uid = "", pid = "", unit = ""] = rest.split(" ");
   // `::` ends in the same zeros as 0.0.0.0.
   const any6 = /^0{32}:/.test(local);
-  const socket = any6 ? undefined : question.sockets.find(({ address, port }) => local.endsWith(socketHex(address, port)));
+  const socket = any6 ? undefined : question.sockets.find(({ address, port }) => local.endsWith(hostHex(address, port)));
   const process = pid === "" ? undefined : processes.get(Number(pid));
   return {
     address: socket?.address ?? "::",
@@ -192,35 +205,31 @@ function parseListener(rest: string, question: FactsQuestion, processes: Readonl
     pid: pid === "" ? undefined : Number(pid),
     command: process?.command,
     exe: process?.exe,
+    unit: unit || undefined,
   };
 }
 
 interface Surroundings {
   readonly question: FactsQuestion;
   readonly sections: readonly Section[];
-  readonly units: ReadonlyMap<string, Readonly<Record<string, string>>>;
+  readonly units: UnitBlocks;
   readonly processes: ReadonlyMap<number, Process>;
   readonly paths: ReadonlyMap<string, PathFact>;
+  readonly files: ReadonlyMap<string, string>;
   readonly listeners: readonly Listener[];
+  /** Time of the boot, in seconds since the epoch. */
   readonly bootS: number;
-  readonly boot: string;
 }
 
 function instanceFact(asked: FactsQuestion["instances"][number], around: Surroundings): InstanceFact {
   const { question, processes } = around;
   const line = around.sections.find(({ word, rest }) => word === "instance" && rest.startsWith(`${asked.id}|`));
   const [, , pidText = "", record = "", restart = ""] = (line?.rest ?? "").split("|");
-  const block = around.units.get(asked.unit);
-  const unit = block && {
-    loaded: block["LoadState"] === "loaded",
-    activeState: block["ActiveState"] ?? "",
-    subState: block["SubState"] ?? "",
-    enabled: block["UnitFileState"] === "enabled",
-    needsReload: block["NeedDaemonReload"] === "yes",
-  };
-  const proven = prove();
-  const [restartPid, restartStart, reason] = restart.split(" ");
-  const pending = proven && Number(restartPid) === proven.process.pid && restartStart === proven.process.start;
+  const unit = unitFact(asked, around);
+  const proven = question.managesHost ? ofUnit(unit) : ofDaemon();
+  const [restartPid, restartStart, restartBoot, reason] = restart.split(" ");
+  const marked = proven?.process;
+  const pending = marked !== undefined && Number(restartPid) === marked.pid && restartStart === marked.start && restartBoot === marked.boot;
   return {
     process: proven?.process,
     provenBy: proven?.by,
@@ -230,16 +239,18 @@ function instanceFact(asked: FactsQuestion["instances"][number], around: Surroun
     restartPending: pending ? (reason === "unit-changed" ? "unit-changed" : "configuration") : undefined,
   };
 
-  function prove(): { process: Process; by: InstanceFact["provenBy"] } | undefined {
-    const main = processes.get(Number(block?.["MainPID"] ?? 0));
-    if (main !== undefined) return { process: main, by: "unit" };
-    // Under systemd a process outside of its unit is not ours to manage, whatever it is.
-    if (question.managesHost) return undefined;
-    const fits = (process: Process | undefined): process is Process =>
-      process !== undefined && isOurs(process.exe, question.prefix) && process.cwd === asked.workingFolder;
+  /** Under systemd a process outside of our unit is not ours to manage, whatever it is; and one in our unit that runs something else is not what we started. */
+  function ofUnit(fact: UnitFact | undefined): Proven | undefined {
+    const main = fact?.lab === question.lab ? fact.main : undefined;
+    return main !== undefined && isOurs(main.exe, question.prefix) ? { process: main, by: "unit" } : undefined;
+  }
+
+  /** The folder in which it works proves nothing: CONFIG SET dir changes it. */
+  function ofDaemon(): Proven | undefined {
+    const fits = (process: Process | undefined): process is Process => process !== undefined && isOurs(process.exe, question.prefix);
     const [recordPid, recordStart, recordBoot] = record.split(" ");
     const recorded = processes.get(Number(recordPid));
-    if (fits(recorded) && recorded.start === recordStart && recordBoot === around.boot) return { process: recorded, by: "record" };
+    if (fits(recorded) && recorded.start === recordStart && recordBoot === recorded.boot) return { process: recorded, by: "record" };
     const named = processes.get(Number(pidText || 0));
     const written = around.paths.get(asked.pidFile)?.modified ?? 0;
     if (fits(named) && around.bootS + Number(named.start) / TICKS <= written + START_SLACK_S) return { process: named, by: "pid-file" };
@@ -251,42 +262,55 @@ function instanceFact(asked: FactsQuestion["instances"][number], around: Surroun
   }
 }
 
-/** Whether an executable is one of our builds; the kernel adds ` (deleted)` when its file was replaced (proc(5)). */
-export function isOurs(exe: string, prefix: string): boolean {
-  const path = exe.replace(/ \(deleted\)$/, "");
-  return path.startsWith(`${prefix}/builds/`) || path.startsWith(`${prefix}/bin/`);
+interface Proven {
+  readonly process: Process;
+  readonly by: InstanceFact["provenBy"];
 }
 
-function keyOfExecutable(exe: string, prefix: string): string | undefined {
-  const path = exe.replace(/ \(deleted\)$/, "");
-  return path.startsWith(`${prefix}/builds/`)
-    ? path
-        .slice(`${prefix}/builds/`.length)
-        .split("/")[0]
-        ?.replace(/\.old$/, "")
-    : undefined;
+function unitFact(asked: FactsQuestion["instances"][number], { units, files, processes }: Surroundings): UnitFact | undefined {
+  const block = units.get(asked.unit);
+  if (block === undefined) return undefined;
+  const file = block["FragmentPath"] ?? "";
+  return {
+    name: block["Id"] ?? "",
+    file,
+    loadState: block["LoadState"] ?? "",
+    lab: labOfFile(files.get(file)),
+    main: processes.get(Number(block["MainPID"] ?? 0)),
+    activeState: block["ActiveState"] ?? "",
+    subState: block["SubState"] ?? "",
+    enabled: block["UnitFileState"] === "enabled",
+    needsReload: block["NeedDaemonReload"] === "yes",
+  };
 }
 
-function parseBuild(text: string | undefined, server: PathFact | undefined, problems: string[]): BuildStamp | undefined {
+function parseBuild(
+  text: string | undefined,
+  product: Product,
+  installed: (program: string) => PathFact | undefined,
+  problems: string[],
+): BuildStamp | undefined {
   if (text === undefined) return undefined;
   const stamp = parseJson(text);
   const files = isRecord(stamp) && isRecord(stamp["files"]) ? stamp["files"] : undefined;
   if (!isRecord(stamp) || typeof stamp["key"] !== "string" || typeof stamp["version"] !== "string" || files === undefined) {
-    problems.push("the manifest of the installed build (build.json) cannot be read; Redis is installed again");
+    problems.push(`the manifest of the installed build (build.json) cannot be read; ${product.title} is installed again`);
     return undefined;
   }
-  if (server?.bytes !== files["redis-server"]) {
+  const { server } = product.programs;
+  const bytes = installed(server)?.bytes;
+  if (bytes !== files[server]) {
     problems.push(
-      `redis-server has ${server?.bytes ?? 0} bytes, not the ${String(files["redis-server"])} of its manifest; Redis is installed again`,
+      `${server} has ${bytes ?? 0} bytes, not the ${String(files[server])} of its manifest; ${product.title} is installed again`,
     );
     return undefined;
   }
-  return { key: stamp["key"], version: stamp["version"], files: files as Record<string, number> };
+  return { key: stamp["key"], version: Version.of(product, stamp["version"]), files: files as Record<string, number> };
 }
 
 /** Reads applied.json; what is wrong with it is added to `problems`, and it counts as empty. */
 export function parseApplied(text: string | undefined, path: string, problems: string[]): AppliedStamp {
-  const empty: AppliedStamp = { files: {}, packages: [], folders: [] };
+  const empty: AppliedStamp = { files: {}, packages: [], folders: [], kernel: {} };
   if (text === undefined) return empty;
   const stamp = parseJson(text);
   if (!isRecord(stamp) || !isRecord(stamp["files"]) || !Array.isArray(stamp["packages"]) || !Array.isArray(stamp["folders"])) {
@@ -297,7 +321,13 @@ export function parseApplied(text: string | undefined, path: string, problems: s
     const owned = isRecord(entry) && Array.isArray(entry["owned"]) ? entry["owned"].map(String) : [];
     return [file, { owned }] as const;
   });
-  return { files: Object.fromEntries(files), packages: stamp["packages"].map(String), folders: stamp["folders"].map(String) };
+  const kernel = Object.entries(isRecord(stamp["kernel"]) ? stamp["kernel"] : {}).map(([name, value]) => [name, String(value)] as const);
+  return {
+    files: Object.fromEntries(files),
+    packages: stamp["packages"].map(String),
+    folders: stamp["folders"].map(String),
+    kernel: Object.fromEntries(kernel),
+  };
 }
 
 function parseJson(text: string): unknown {

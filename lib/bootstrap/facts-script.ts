@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { raw, sh } from "../connection/quote.ts";
+import { socketHex } from "../connection/socket-owner.ts";
 import { portsOf } from "../lab/instances.ts";
+import { OS_FAMILIES, type OsSystem } from "../lab/os.ts";
 import type { PlacedHost, PlacedInstance, Placement } from "../lab/placement.ts";
-import { workingFolder } from "../render/folders.ts";
-import { OS_FAMILIES, type OsSystem } from "../render/os.ts";
+import type { Product } from "../redis/products/product.ts";
 import { appliedFile, commandLinks, hostFolders, possibleFiles, restartMark, startRecord } from "./host-paths.ts";
 
 /** Where builds happen on a host. */
@@ -15,8 +16,11 @@ export interface FactsQuestion {
   /** Starts every line of the answer that is not the text of a file. */
   readonly mark: string;
   readonly managesHost: boolean;
+  readonly lab: string;
+  readonly product: Product;
   readonly prefix: string;
   readonly bin: string;
+  readonly etc: string;
   readonly user: string;
   readonly sysctls: readonly string[];
   readonly commands: readonly string[];
@@ -30,7 +34,6 @@ export interface FactsQuestion {
   readonly instances: readonly (Pick<PlacedInstance, "id" | "port" | "unit" | "pidFile"> & {
     readonly record: string;
     readonly restart: string;
-    readonly workingFolder: string;
   })[];
   /** `address:port` pairs that our instances listen on, and any-address with the same ports. */
   readonly sockets: readonly { readonly address: string; readonly port: number }[];
@@ -44,8 +47,11 @@ export function factsQuestion(placement: Placement, host: PlacedHost): FactsQues
     host: host.name,
     mark: `@${randomBytes(8).toString("hex")}`,
     managesHost: capabilities.managesHost,
+    lab: lab.name,
+    product: placement.version.product,
     prefix: host.paths.prefix,
     bin: host.paths.bin,
+    etc: host.paths.etc,
     user: lab.os.user,
     sysctls: Object.keys(lab.os.sysctl),
     commands: [
@@ -66,7 +72,7 @@ export function factsQuestion(placement: Placement, host: PlacedHost): FactsQues
     repositories: capabilities.managesHost
       ? systems.flatMap(({ archived }) => (archived === undefined ? [] : [`${archived.folder}/${archived.disable}`]))
       : [],
-    links: [host.paths.bin, ...(capabilities.managesHost ? commandLinks(host.paths).keys() : [])],
+    links: [host.paths.bin, ...(capabilities.managesHost ? commandLinks(host.paths, placement).keys() : [])],
     applied: appliedFile(host.paths),
     instances: host.instances.map((instance) => ({
       id: instance.id,
@@ -75,7 +81,6 @@ export function factsQuestion(placement: Placement, host: PlacedHost): FactsQues
       pidFile: instance.pidFile,
       record: startRecord(host.paths, instance),
       restart: restartMark(host.paths, instance),
-      workingFolder: workingFolder(host, instance),
     })),
     sockets: host.instances.flatMap((instance) => {
       const addresses = ["0.0.0.0", instance.address, ...(capabilities.bindsLoopback ? ["127.0.0.1"] : [])];
@@ -84,17 +89,13 @@ export function factsQuestion(placement: Placement, host: PlacedHost): FactsQues
   };
 }
 
-/** `127.0.1.18:6379` as /proc/net/tcp of a little-endian computer writes it: `1201007F:18EB` (net/ipv4/tcp_ipv4.c). */
-export function socketHex(address: string, port: number): string {
-  const hex = (value: number, width: number) => value.toString(16).toUpperCase().padStart(width, "0");
-  const bytes = address.split(".").map((part) => hex(Number(part), 2));
-  return `${bytes.toReversed().join("")}:${hex(port, 4)}`;
-}
+/** A socket in /proc/net/tcp of a host, whose systems are those of x86-64 and arm64. */
+export const hostHex = (address: string, port: number): string => socketHex(address, port, "LE");
 
 /** Patterns of the sockets that matter, of both address families: an IPv6 socket can hold an IPv4 port through `::` or a mapped address. */
 function socketPattern(question: FactsQuestion): string {
-  const plain = question.sockets.map(({ address, port }) => socketHex(address, port));
-  const ports = [...new Set(question.sockets.map(({ port }) => socketHex("0.0.0.0", port).slice(9)))].map(
+  const plain = question.sockets.map(({ address, port }) => hostHex(address, port));
+  const ports = [...new Set(question.sockets.map(({ port }) => hostHex("0.0.0.0", port).slice(9)))].map(
     (port) => `${"0".repeat(32)}:${port}`,
   );
   const mapped = plain.filter((hex) => !hex.startsWith("00000000")).map((hex) => `0000000000000000FFFF0000${hex}`);
@@ -120,6 +121,7 @@ function procSys(name: string): string {
  */
 export function factsScript(question: FactsQuestion): string {
   const q = question;
+  const server = `${q.bin}/${q.product.programs.server}`;
   const instances = q.instances.map((one) => sh`one ${one.id} ${one.unit} ${one.pidFile} ${one.record} ${one.restart}`).join("\n");
   return sh`LC_ALL=C; export LC_ALL
 m=${q.mark}; prefix=${q.prefix}; managed=${q.managesHost ? "yes" : ""}; user=${q.user}
@@ -152,19 +154,20 @@ d=$prefix; while [ ! -d "$d" ]; do d=\${d%/*}; d=\${d:-/}; done
 say free; df -Pk "$d" ${BUILD_ROOT}
 for c in ${q.commands}; do if command -v "$c" >/dev/null 2>&1; then say command "$c"; fi; done
 
-say paths; stat -c '%a %U %G %s %Y %F|%n' -- ${[...q.folders, ...q.files, ...q.links]} ${`${q.bin}/redis-server`} ${q.instances.map(({ pidFile }) => pidFile)} 2>/dev/null
+say paths; stat -c '%a %U %G %s %Y %F|%n' -- ${[...q.folders, ...q.files, ...q.links]} ${server} ${q.instances.map(({ pidFile }) => pidFile)} 2>/dev/null
 set --; for l in ${q.links}; do if [ -L "$l" ]; then set -- "$@" "$l"; fi; done
-if [ $# -gt 0 ]; then say links "$@"; readlink -- "$@"; fi
+if [ $# -gt 0 ]; then say links; readlink -- "$@"; fi
 for f in ${q.files} ${q.applied} ${`${q.bin}/build.json`}; do show "$f"; done
 if [ -d ${q.bin} ] && [ ! -L ${q.bin} ]; then say bin-folder; ls -A ${q.bin} | head -n 50; fi
-if [ $selinux = yes ]; then say label "$(stat -L -c %C ${`${q.bin}/redis-server`} 2>/dev/null)"; fi
+if [ $selinux = yes ]; then say label "$(stat -L -c %C ${server} 2>/dev/null)"; fi
+say labs; grep -hs '^# Managed by redis-lab: ' ${q.etc}/*.conf /dev/null
 for f in ${raw(q.repositories.join(" "))}; do if [ -f "$f" ]; then say repository "$f"; fi; done
 
 pids=; firewall=
 if [ -n "$managed" ]; then
   if [ -d /run/systemd/system ]; then
     say systemd "$(systemctl --version)"
-    units=$(systemctl show -p Id,LoadState,ActiveState,SubState,UnitFileState,MainPID,NeedDaemonReload firewalld.service ${q.instances.map(({ unit }) => `${unit}.service`)})
+    units=$(systemctl show -p Id,Names,FragmentPath,LoadState,ActiveState,SubState,UnitFileState,MainPID,NeedDaemonReload firewalld.service ${q.instances.map(({ unit }) => `${unit}.service`)})
     say units; printf '%s\n' "$units"
     u=; p=0; a=
     while IFS= read -r l; do
@@ -207,19 +210,28 @@ one() {
 }
 line /proc/sys/kernel/random/boot_id; say boot "$l"
 ${raw(instances)}
-seen=' '; fds=
+seen=' '; own=
 for p in $pids; do
   case $seen in *" $p "*) continue;; esac
-  seen="$seen$p "; if proc "$p"; then fds="$fds /proc/$p/fd"; fi
+  if proc "$p"; then seen="$seen$p "; own="$own$m $p
+$(ls -l "/proc/$p/fd" 2>/dev/null)
+"; fi
 done
+# Whoever is known already is looked through first: to search all processes of the host takes long.
 sockets=$(grep -hE ${socketPattern(q)} /proc/net/tcp /proc/net/tcp6 2>/dev/null)
 if [ -n "$sockets" ]; then
-  own=; if [ -n "$fds" ]; then own=$(ls -l $fds 2>/dev/null); fi
   while read -r sl local remote state queue timer retr uid timeout inode rest; do
-    case $own in *"socket:[$inode]"*) continue;; esac
-    p=$(find /proc/[0-9]*/fd -lname "socket:\\[$inode\\]" 2>/dev/null | { IFS=/ read -r a b c d; echo "$c"; })
-    say listener "$local" "$uid" "$p"
-    case $seen in *" $p "*) ;; *) if [ -n "$p" ]; then seen="$seen$p "; proc "$p"; fi;; esac
+    p=; before=\${own%%"socket:[$inode]"*}
+    if [ "$before" != "$own" ]; then p=\${before##*"$m "}; p=\${p%%[!0-9]*}; fi
+    u=
+    if [ -z "$p" ]; then
+      p=$(find /proc/[0-9]*/fd -lname "socket:\\[$inode\\]" 2>/dev/null | { IFS=/ read -r a b c d; echo "$c"; })
+      case $seen in *" $p "*) ;; *) if [ -n "$p" ]; then seen="$seen$p "; proc "$p"; fi;; esac
+    fi
+    if [ -n "$p" ] && [ -r "/proc/$p/cgroup" ]; then
+      while IFS= read -r l; do case $l in *.service) u=\${l##*/}; break;; esac; done < "/proc/$p/cgroup"
+    fi
+    say listener "$local" "$uid" "$p" "$u"
   done <<END
 $sockets
 END

@@ -1,4 +1,5 @@
-import type { OsRelease } from "../render/os.ts";
+import type { OsRelease } from "../lab/os.ts";
+import type { Version } from "../redis/version.ts";
 
 /** What a host is and has at one moment, as one script saw it. Holds the text of configuration files, so it is never printed as it is. */
 export interface HostFacts {
@@ -54,8 +55,10 @@ export interface HostFacts {
   readonly applied: AppliedStamp;
   /** Instance id → its process. */
   readonly instances: ReadonlyMap<string, InstanceFact>;
+  /** Labs that have configurations in this host's folder for them. */
+  readonly labs: ReadonlySet<string>;
   /** Who listens on a port of the lab without being a proven process of ours. */
-  readonly strangers: readonly Listener[];
+  readonly foreignListeners: readonly Listener[];
   /** What could not be read as it should, for example a corrupt stamp. Not fatal. */
   readonly problems: readonly string[];
 }
@@ -75,7 +78,7 @@ export interface PathFact {
 /** Manifest of the installed build, `PREFIX/bin/build.json`. */
 export interface BuildStamp {
   readonly key: string;
-  readonly version: string;
+  readonly version: Version;
   /** File → size in bytes. */
   readonly files: Readonly<Record<string, number>>;
 }
@@ -86,34 +89,47 @@ export interface AppliedStamp {
   readonly folders: readonly string[];
   /** Packages that were installed under a name that the package database does not know, for example `vim` on CentOS. */
   readonly packages: readonly string[];
+  /** Values that the running kernel had before redis-lab set others, by the name of the sysctl or the path of the file. */
+  readonly kernel: Readonly<Record<string, string>>;
   readonly files: Readonly<Record<string, { readonly owned: readonly string[] }>>;
 }
 
-/** A process, proven by more than its number: `start` is its start time in clock ticks since boot. */
+/** A process, named for good: `start` is its start time in clock ticks since boot, and `boot` the id of that boot. With its executable it is proven to be ours. */
 export interface ProcessProof {
   readonly pid: number;
   readonly start: string;
+  readonly boot: string;
 }
 
 export interface InstanceFact {
   readonly process: (ProcessProof & { readonly exe: string; readonly cwd: string; readonly command: string }) | undefined;
-  /** How the process is known: its unit, its pid file, the record of its start, or that it listens on our port with our executable in our folder. */
+  /** How the process, which always runs a build of ours, is known: its unit, the record of its start, its pid file, or that it listens on our port. */
   readonly provenBy: "unit" | "pid-file" | "record" | "listener" | undefined;
   /** Key of the build that the process was started from, where its executable's path tells. */
   readonly buildKey: string | undefined;
   /** The pid file names a process that is gone or not ours. */
   readonly stalePidFile: boolean;
-  readonly unit:
-    | {
-        readonly loaded: boolean;
-        readonly activeState: string;
-        readonly subState: string;
-        readonly enabled: boolean;
-        readonly needsReload: boolean;
-      }
-    | undefined;
+  /** What systemd has under the name of the instance's unit, whoever made it; undefined where no systemd was asked. */
+  readonly unit: UnitFact | undefined;
   /** Why this very process still has to be restarted; the mark of an earlier process does not count. */
   readonly restartPending: "unit-changed" | "configuration" | undefined;
+}
+
+/** A unit as systemd has it. */
+export interface UnitFact {
+  /** Its own name, with `.service`: another one than that of our unit where ours is taken by an alias. */
+  readonly name: string;
+  /** The file that it was read from; empty where there is none. */
+  readonly file: string;
+  /** `not-found` where there is no such unit. */
+  readonly loadState: string;
+  /** The lab whose marker the file carries; undefined for a unit of others. */
+  readonly lab: string | undefined;
+  readonly main: InstanceFact["process"];
+  readonly activeState: string;
+  readonly subState: string;
+  readonly enabled: boolean;
+  readonly needsReload: boolean;
 }
 
 export interface Listener {
@@ -123,4 +139,6 @@ export interface Listener {
   readonly pid: number | undefined;
   readonly command: string | undefined;
   readonly exe: string | undefined;
+  /** systemd's unit that it belongs to, where that is a service. */
+  readonly unit: string | undefined;
 }

@@ -1,6 +1,8 @@
+import { OS_FAMILIES, OS_FAMILY_NAMES } from "../lab/os.ts";
 import type { HostPaths, PlacedHost, PlacedInstance, Placement } from "../lab/placement.ts";
+import { programsOf } from "../redis/products.ts";
 import { workingFolders } from "../render/folders.ts";
-import { OS_FAMILIES, type OsFamily } from "../render/os.ts";
+import { formerSysctlPaths } from "../render/host-files.ts";
 import { renderHost } from "../render/render.ts";
 import type { RenderedFile } from "../render/rendered-file.ts";
 
@@ -32,17 +34,14 @@ export function startRecord(paths: HostPaths, instance: Pick<PlacedInstance, "po
   return `${memoryFolder(paths)}/started-${instance.port}`;
 }
 
-/** `PID START REASON` of a process that must be restarted; moot as soon as another process runs. */
+/** `PID START BOOT-ID REASON` of a process that must be restarted; moot as soon as another process runs. */
 export function restartMark(paths: HostPaths, instance: Pick<PlacedInstance, "port">): string {
   return `${memoryFolder(paths)}/restart-${instance.port}`;
 }
 
-/** The programs of a build. `redis-sentinel` is a link to redis-server. */
-export const PROGRAMS = ["redis-server", "redis-sentinel", "redis-cli", "redis-benchmark", "redis-check-aof", "redis-check-rdb"] as const;
-
 /** The links of a managed host in /usr/bin: link → target. */
-export function commandLinks(paths: HostPaths): ReadonlyMap<string, string> {
-  return new Map(PROGRAMS.map((program) => [`/usr/bin/${program}`, `${paths.bin}/${program}`]));
+export function commandLinks(paths: HostPaths, { version }: Pick<Placement, "version">): ReadonlyMap<string, string> {
+  return new Map(programsOf(version.product).map((program) => [`/usr/bin/${program}`, `${paths.bin}/${program}`]));
 }
 
 /** The folders of a host with their mode, in the order in which they are made. etc is the lab user's: Redis 7 rewrites its file through a rename. */
@@ -71,10 +70,13 @@ export function ownerOf(placement: Placement, owner: RenderedFile["owner"]): str
 
 /** Paths of all files that could be managed on a host, before its OS family is known: where it does not matter here which family it is. */
 export function possibleFiles(placement: Placement, host: PlacedHost): readonly string[] {
-  const families = Object.keys(OS_FAMILIES) as OsFamily[];
   const nobody = { password: "x", generation: "x" };
+  const former = placement.capabilities.managesHost ? Object.values(OS_FAMILIES).flatMap(formerSysctlPaths) : [];
   return [
-    ...new Set(families.flatMap((os) => applicableFiles(placement, renderHost(placement, host, nobody, os)).map(({ path }) => path))),
+    ...new Set([
+      ...OS_FAMILY_NAMES.flatMap((os) => applicableFiles(placement, renderHost(placement, host, nobody, os)).map(({ path }) => path)),
+      ...former,
+    ]),
   ];
 }
 

@@ -1,13 +1,15 @@
 import type { Connection } from "../connection/connection.ts";
-import { sh } from "../connection/quote.ts";
-import { type DirectiveChange, directiveKeys, mergeRedisConf, mergeSentinelConf, withoutRole } from "../redis/conf.ts";
+import { raw, sh } from "../connection/quote.ts";
+import { type DirectiveChange, directiveKeys, mergeRedisConf, mergeSentinelConf, withoutRole } from "../redis/conf/conf.ts";
+import type { Version } from "../redis/version.ts";
 import { mergeBlock } from "../render/block.ts";
 import { maskedDiff } from "../render/diff.ts";
 import type { RenderedFile } from "../render/rendered-file.ts";
 import type { AppliedRecord } from "./applied-record.ts";
 import { commandFailed } from "./errors.ts";
-import type { AppliedStamp, HostFacts } from "./facts.ts";
+import type { AppliedStamp, HostFacts, PathFact } from "./facts.ts";
 import { originalOf, ownerOf } from "./host-paths.ts";
+import { isMarked } from "./ownership.ts";
 import type { Change } from "./plan.ts";
 import type { StepContext } from "./step.ts";
 import type { HostWanted } from "./wanted.ts";
@@ -19,7 +21,7 @@ export interface MergedFile {
 }
 
 /** A rendered file as it is to stand on the host, given what stands there. Pure. */
-export function mergeFile(file: RenderedFile, live: string | undefined, applied: AppliedStamp, version: string): MergedFile {
+export function mergeFile(file: RenderedFile, live: string | undefined, applied: AppliedStamp, version: Version): MergedFile {
   const owned = applied.files[file.path]?.owned ?? [];
   switch (file.kind) {
     case "whole":
@@ -30,6 +32,8 @@ export function mergeFile(file: RenderedFile, live: string | undefined, applied:
       return mergeRedisConf({ live, wanted: withoutRole(file.content), owned, version });
     case "sentinel-conf":
       return mergeSentinelConf({ live, wanted: file.content, owned, version });
+    default:
+      return file.kind satisfies never;
   }
 }
 
@@ -81,6 +85,8 @@ function rightMode(mode: number, file: RenderedFile): boolean {
     case "sentinel-conf":
       // From 7.0 on Redis rewrites it through a rename, with 0644 less its umask (rewriteConfigOverwriteFile in config.c of 7.0.15): ours makes that 0600.
       return (mode & ~file.mode) === 0 && (mode & 0o600) === 0o600;
+    default:
+      return file.kind satisfies never;
   }
 }
 
@@ -122,9 +128,11 @@ export async function writeManagedFile(
   const { version } = wanted.placement;
   const live = (await connection.readFile(file.path))?.toString("utf8");
   const merged = mergeFile(file, live, applied.current, version);
-  if (live !== undefined && !live.includes("redis-lab")) {
+  if (live !== undefined && !isMarked(live)) {
     const copy = originalOf(file.path);
-    const kept = await connection.run(sh`[ -e ${copy} ] || cp -p -- ${file.path} ${copy}`, { title: "keep the original", root: true });
+    // A link stays a link: a copy of the unit behind an alias would come back as a second unit. It is made once: half of it, after a kill or on a full disk, would stand for the original for ever.
+    const keep = sh`[ -e ${copy} ] || [ -L ${copy} ] || { cp -pP -- ${file.path} ${`${copy}.new`} && mv -fT -- ${`${copy}.new`} ${copy}; }`;
+    const kept = await connection.run(keep, { title: "keep the original", root: true });
     if (kept.exitCode !== 0) throw commandFailed(connection.host, file.step, kept);
   }
   const conf = file.kind === "redis-conf" || file.kind === "sentinel-conf";
@@ -133,11 +141,10 @@ export async function writeManagedFile(
     applied.update(connection, (stamp) => ({ ...stamp, files: { ...stamp.files, [file.path]: { owned: [...new Set(keys)].sort() } } }));
   if (conf) await remember([...(applied.current.files[file.path]?.owned ?? []), ...owned]);
   if (merged.text !== live) {
-    const fact = facts.paths.get(file.path);
-    const theirs = file.kind === "block" && fact !== undefined;
-    const owner = theirs ? `${fact.owner}:${fact.group}` : ownerOf(wanted.placement, file.owner);
-    await connection.writeFile(file.path, merged.text, {
-      mode: theirs ? fact.mode | file.mode : file.mode,
+    const theirs = file.kind === "block" ? await theirFile(connection, file.path, facts.paths.get(file.path)) : undefined;
+    const owner = theirs?.owner ?? ownerOf(wanted.placement, file.owner);
+    await connection.writeFile(theirs?.path ?? file.path, merged.text, {
+      mode: theirs === undefined ? file.mode : theirs.mode | file.mode,
       ...(owner !== undefined && { owner }),
     });
   }
@@ -146,4 +153,30 @@ export async function writeManagedFile(
     await connection.run(sh`restorecon ${file.path}`, { title: "restorecon", root: true });
   }
   return merged;
+}
+
+/** Removes files of ours; where one took the place of a file or link of others, that one comes back. */
+export function giveBack(files: readonly string[]): ReturnType<typeof raw> {
+  const each = files.map((path) => {
+    const original = originalOf(path);
+    return sh`if [ -e ${original} ] || [ -L ${original} ]; then mv -fT -- ${original} ${path}; else rm -f -- ${path}; fi`;
+  });
+  return raw(each.length === 0 ? ":" : each.join("; "));
+}
+
+/** A file of others that is to be edited: where a link leads to it, the file and not the link. Undefined where there is none. */
+export async function theirFile(
+  connection: Connection,
+  path: string,
+  fact: PathFact | undefined,
+): Promise<{ readonly path: string; readonly mode: number; readonly owner: string } | undefined> {
+  if (fact === undefined) return undefined;
+  if (fact.kind !== "link") return { path, mode: fact.mode, owner: `${fact.owner}:${fact.group}` };
+  const result = await connection.run(sh`f=$(readlink -f -- ${path}) && stat -c '%a %U:%G' -- "$f" && printf '%s\n' "$f"`, {
+    title: "follow a link",
+    root: true,
+  });
+  const [, mode, owner, target] = /^([0-7]+) (\S+)\n(.+)\n$/.exec(result.stdout) ?? [];
+  if (result.exitCode !== 0 || mode === undefined || owner === undefined || target === undefined) return undefined;
+  return { path: target, mode: Number.parseInt(mode, 8), owner };
 }

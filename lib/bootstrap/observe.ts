@@ -16,6 +16,7 @@ export async function observeHost(connection: Connection, placement: Placement, 
     title: "look at the host",
     root: placement.capabilities.managesHost,
     timeoutMs: 60_000,
+    look: true,
   });
   const facts = result.exitCode === 0 ? parseFacts(result.stdout, question) : undefined;
   if (facts === undefined) throw factsFailed(host.name, result);

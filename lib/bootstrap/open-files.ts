@@ -1,9 +1,7 @@
-import { effectiveDirectives } from "../redis/conf.ts";
+import { effectiveDirectives } from "../redis/conf/conf.ts";
+import { RESERVED_DESCRIPTORS } from "../redis/constants.ts";
 import type { RenderedFile } from "../render/rendered-file.ts";
 import type { HostFacts } from "./facts.ts";
-
-/** Descriptors that Redis keeps beside those of its clients (CONFIG_MIN_RESERVED_FDS in server.h of 4.0.14). */
-const RESERVED_FILES = 32;
 
 /**
  * A redis.conf as this host can have it. Where the hard limit of open files is too low, Redis lowers maxclients at its start (adjustOpenFilesLimit in server.c), and
@@ -14,7 +12,7 @@ export function withReachableClients(file: RenderedFile, facts: Pick<HostFacts, 
   if (file.kind !== "redis-conf") return file;
   const wanted = clientsIn(file.content);
   const live = clientsIn(facts.files.get(file.path) ?? "");
-  if (wanted === undefined || live === undefined || live >= wanted || wanted + RESERVED_FILES <= facts.noFileHard) return file;
+  if (wanted === undefined || live === undefined || live >= wanted || wanted + RESERVED_DESCRIPTORS <= facts.noFileHard) return file;
   return { ...file, content: file.content.replace(/^maxclients .*$/m, `maxclients ${live}`) };
 }
 

@@ -1,7 +1,7 @@
-import { isLabError } from "../error.ts";
+import { isLabError } from "../base/error.ts";
 import type { PlacedHost, PlacedInstance, Placement } from "../lab/placement.ts";
 import type { Secrets } from "../lab/secrets.ts";
-import { runtimeChanges } from "../redis/conf-runtime.ts";
+import { runtimeChanges } from "../redis/conf/runtime.ts";
 import { maskedDiff } from "../render/diff.ts";
 import type { HostFacts } from "./facts.ts";
 import { isRead, mergeFile } from "./managed-file.ts";
@@ -87,7 +87,10 @@ export function runningBuild(facts: HostFacts, { build }: HostWanted, instance: 
 function restarts(facts: HostFacts, wanted: HostWanted, changes: readonly Change[]): readonly Restart[] {
   const changedUnits = new Set(
     wanted.files
-      .filter(({ step, path }) => step === "units" && changes.some((change) => change.subject === path && change.reason === "different"))
+      .filter(
+        ({ step, path }) =>
+          step === "units" && changes.some((change) => change.subject === path && change.reason !== "wrong-owner-or-mode"),
+      )
       .map(({ instance }) => instance),
   );
   return wanted.host.instances.flatMap((instance: PlacedInstance): Restart[] => {

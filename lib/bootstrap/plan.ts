@@ -10,6 +10,7 @@ export const STEP_NAMES = [
   "build",
   "install",
   "files",
+  "log-rotation",
   "selinux",
   "firewall",
   "units",
@@ -18,14 +19,14 @@ export const STEP_NAMES = [
 export type StepName = (typeof STEP_NAMES)[number];
 
 /** Why a change is planned; a closed set, so that output and tests can branch on it. */
-export type ChangeReason = "absent" | "different" | "obsolete" | "stopped" | "disabled" | "wrong-owner-or-mode" | "other-build";
+export type HostChangeReason = "absent" | "different" | "obsolete" | "stopped" | "disabled" | "wrong-owner-or-mode" | "other-build";
 
 /** One change to one host. A plan is a list of these: plain data that can be printed, saved and applied. It holds no secret: diffs are masked. */
 export interface Change {
   readonly step: StepName;
   /** What is changed: a path, a package, a unit, an instance id. */
   readonly subject: string;
-  readonly reason: ChangeReason;
+  readonly reason: HostChangeReason;
   /** One line for people, for example `install gcc, make`. */
   readonly summary: string;
   /** Unified diff with secrets masked, for files. */
@@ -58,6 +59,6 @@ export interface HostPlan {
   readonly notApplicable: readonly { readonly step: StepName; readonly why: string }[];
   /** What could not be set or was left alone, for example a read-only sysctl in a container; one line each, nothing to do. */
   readonly notes: readonly string[];
-  /** What must be mended by hand before anything is touched: port taken by a stranger, no space, not enough memory … */
+  /** What must be fixed by hand before anything is touched: port taken by a stranger, no space, not enough memory … */
   readonly refusals: readonly { readonly code: string; readonly text: string; readonly next: string }[];
 }

@@ -2,10 +2,11 @@ import { maxmemoryBytes } from "../lab/check.ts";
 import { compilerAdvice } from "./build.ts";
 import type { HostFacts } from "./facts.ts";
 import { BUILD_ROOT } from "./facts-script.ts";
+import { describeListener, foreignListenersOf } from "./foreign-listeners.ts";
+import { isOurs, labOfFile } from "./ownership.ts";
 import type { Change, HostPlan } from "./plan.ts";
 import { installRefusals } from "./steps/install.ts";
 import { userRefusals } from "./steps/user.ts";
-import { describeStranger, strangersOf } from "./strangers.ts";
 import type { HostWanted } from "./wanted.ts";
 
 type Refusals = HostPlan["refusals"];
@@ -15,7 +16,7 @@ const BUILD_MIB = 400;
 /** Space for the programs, an upload and the build before, in MiB. */
 const INSTALL_MIB = 60;
 
-/** What must be mended by hand before anything is touched. */
+/** What must be fixed by hand before anything is touched. */
 export function refusalsOf(facts: HostFacts, wanted: HostWanted, changes: readonly Change[]): Refusals {
   const managed = wanted.placement.capabilities.managesHost;
   return [
@@ -24,6 +25,7 @@ export function refusalsOf(facts: HostFacts, wanted: HostWanted, changes: readon
       : []),
     ...(managed ? [] : compilerRefusals(facts, changes)),
     ...otherLabRefusals(facts, wanted),
+    ...(managed ? unitRefusals(facts, wanted) : []),
     ...portRefusals(facts, wanted),
     ...spaceRefusals(facts, wanted, changes),
     ...installRefusals(facts, wanted),
@@ -41,23 +43,48 @@ function rootRefusals(facts: HostFacts): Refusals {
   ];
 }
 
-/** Two labs may share a computer, each in a folder of its own; on a managed host the second would take the first one's files and data over. */
-function otherLabRefusals(facts: HostFacts, { files, placement }: HostWanted): Refusals {
-  const others = new Set(
-    files.flatMap(({ path, instance }) => {
-      const owner = instance === undefined ? undefined : MANAGED_BY.exec(facts.files.get(path) ?? "")?.[1];
-      return owner === undefined || owner === placement.lab.name ? [] : [owner];
-    }),
-  );
+/** Two labs may share a host, each in a folder of its own; in one folder, or with the same units, the second would take the first one's programs, files and data over. */
+function otherLabRefusals(facts: HostFacts, { files, placement, host }: HostWanted): Refusals {
+  const own = placement.lab.name;
+  const here = files.flatMap(({ path, instance }) => (instance === undefined ? [] : (labOfFile(facts.files.get(path)) ?? [])));
+  const others = new Set([...here, ...facts.labs].filter((lab) => lab !== own));
   return [...others].map((other) => ({
     code: "bootstrap.other-lab",
-    text: `${facts.host}: the lab "${other}" is on this host, with the same files and ports.`,
-    next: `Remove it first: redis-lab down ${other} --purge --target ${placement.target}. Or give "${placement.lab.name}" other hosts, or other ports and another redis.prefix.`,
+    text: `${facts.host}: the lab "${other}" is on this host, ${here.includes(other) ? "with the same files and ports" : `in the same folder ${host.paths.prefix}`}.`,
+    next: `Remove it first: redis-lab down ${other} --purge --target ${placement.target}. Or give "${own}" other hosts, or other ports and another redis.prefix.`,
   }));
 }
 
-/** First line of every file that belongs to one instance (templates/). */
-const MANAGED_BY = /^# Managed by redis-lab: lab ([a-z0-9-]+), instance /m;
+/** A unit of others under the name of ours, running or not: to write ours would take its place, and a purge would bring it back to fight for the port. */
+function unitRefusals(facts: HostFacts, { host, placement }: HostWanted): Refusals {
+  return host.instances.flatMap(({ id, unit: name }): Refusals[number][] => {
+    const unit = facts.instances.get(id)?.unit;
+    if (unit === undefined || unit.loadState === "not-found") return [];
+    const wanted = `${name}.service`;
+    const alias = unit.name === wanted ? wanted : `${wanted} is an alias of ${unit.name}, which`;
+    const does =
+      unit.main === undefined ? `is ${unit.activeState}` : `runs ${unit.main.exe || unit.main.command} (process ${unit.main.pid})`;
+    if (unit.lab === undefined) {
+      return [
+        {
+          code: "bootstrap.unit-taken",
+          text: `${id}: ${alias} was not made by redis-lab${unit.file === "" ? "" : ` (${unit.file})`} and ${does}.`,
+          next: `Stop it and free the name: systemctl disable --now ${unit.name}; then remove its package or its file, if systemctl cat ${wanted} still shows it. Its data and its configuration stay as they are. Or give the instance another port.`,
+        },
+      ];
+    }
+    // While it starts, a shell that waits for the address or the disk may be its process.
+    if (unit.lab !== placement.lab.name || unit.main === undefined || unit.activeState !== "active") return [];
+    if (isOurs(unit.main.exe, host.paths.prefix)) return [];
+    return [
+      {
+        code: "bootstrap.unit-taken",
+        text: `${id}: ${alias} ${does}, which is no build of this lab: those are below ${host.paths.prefix}/builds.`,
+        next: `If redis.prefix was changed, set it back, then: redis-lab down ${placement.lab.name} --target ${placement.target}. Otherwise look for what changes its start: systemctl cat ${wanted}`,
+      },
+    ];
+  });
+}
 
 function systemdRefusals(facts: HostFacts, { placement }: HostWanted): Refusals {
   if (facts.systemd !== undefined || placement.capabilities.supervisor !== "systemd") return [];
@@ -110,11 +137,11 @@ function portRefusals(facts: HostFacts, { placement, host }: HostWanted): Refusa
   return host.instances
     .filter(({ id }) => facts.instances.get(id)?.process === undefined)
     .flatMap((instance) =>
-      strangersOf(facts, placement, instance).map((stranger) => ({
+      foreignListenersOf(facts, placement, instance).map((listener) => ({
         code: "bootstrap.port-taken",
-        text: `${instance.id}: ${describeStranger(stranger)}`,
+        text: `${instance.id}: ${describeListener(listener)}`,
         next: placement.capabilities.managesHost
-          ? "End that process and keep it from starting again (`systemctl disable --now …`), or give the instance another port."
+          ? `End that process and keep it from starting again (systemctl disable --now ${listener.unit ?? "UNIT"}), or give the instance another port.`
           : "End that process, or give the instance another port or the lab another network.loopback.",
       })),
     );

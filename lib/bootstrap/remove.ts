@@ -1,12 +1,14 @@
 import type { Connection } from "../connection/connection.ts";
-import { raw, sh } from "../connection/quote.ts";
+import { sh } from "../connection/quote.ts";
+import { beforeStartOf } from "../lab/before-start.ts";
 import type { PlacedHost, PlacedInstance, Placement } from "../lab/placement.ts";
-import { removeBlock } from "../render/block.ts";
+import { PROGRAMS } from "../lab/programs.ts";
 import { workingFolder } from "../render/folders.ts";
-import { commandFailed, notOurProcess } from "./errors.ts";
+import { commandFailed, notOurProcess, otherLabHere, serversStillRun } from "./errors.ts";
 import type { HostFacts } from "./facts.ts";
-import { buildsFolder, commandLinks, memoryFolder, originalOf, restartMark, startRecord } from "./host-paths.ts";
-import { type HostWanted, wantedOf } from "./wanted.ts";
+import { buildsFolder, memoryFolder, restartMark, startRecord } from "./host-paths.ts";
+import { serversLeft } from "./own-servers.ts";
+import { removeFromSystem } from "./remove-from-system.ts";
 
 export interface RemoveOptions {
   /** Keep the programs and what the system was given (user, units, kernel settings, links): for `rebuild`. @default false */
@@ -18,7 +20,7 @@ export interface RemoveOptions {
  * and package sources stay. Folders that were there before redis-lab lose only the files of the lab's instances. Instances must be stopped.
  *
  * @returns what was removed, one line each
- * @throws LabError `bootstrap.not-our-process` while an instance runs, `bootstrap.command-failed`
+ * @throws LabError `bootstrap.not-our-process` and `bootstrap.servers-still-run` while a server of the host's builds runs, `bootstrap.other-lab`, `bootstrap.command-failed`
  */
 export async function removeHost(
   connection: Connection,
@@ -29,6 +31,10 @@ export async function removeHost(
 ): Promise<readonly string[]> {
   const running = host.instances.find(({ id }) => facts.instances.get(id)?.process !== undefined);
   if (running !== undefined) throw notOurProcess(running.id, "it still runs; its data is not removed under it.");
+  const left = await serversLeft(connection, placement, host);
+  if (left.length > 0) throw serversStillRun(host.name, left);
+  const others = [...facts.labs].filter((lab) => lab !== placement.lab.name);
+  if (others.length > 0) throw otherLabHere(host.name, others, host.paths.prefix);
   const removed: string[] = [];
   const run = async (script: string, title: string) => {
     const result = await connection.run(script, { title, root: true, timeoutMs: 300_000 });
@@ -47,7 +53,8 @@ export async function removeHost(
     ...own.map(({ folder, name }) => sh`find ${folder} -maxdepth 1 -name ${name} -exec rm -rf {} + 2>/dev/null || :`),
     ...host.instances.map((instance) => sh`rm -f -- ${startRecord(paths, instance)} ${restartMark(paths, instance)}`),
   ];
-  if (!options.keepBuild && placement.capabilities.managesHost) await removeFromSystem(connection, facts, placement, host, run, removed);
+  if (!options.keepBuild && placement.capabilities.managesHost)
+    removed.push(...(await removeFromSystem(connection, facts, placement, host, run)));
   if (script.length > 0) await run(script.join("\n"), "remove data");
   removed.push(...whole, ...own.map(({ folder, name }) => `${folder}/${name}`));
   if (options.keepBuild) return removed;
@@ -69,51 +76,12 @@ function instanceFiles(host: PlacedHost, instance: PlacedInstance): readonly { r
   const { port, kind } = instance;
   const at = (path: string) => ({ folder: path.slice(0, path.lastIndexOf("/")), name: path.slice(path.lastIndexOf("/") + 1) });
   const folder = workingFolder(host, instance);
-  const data =
-    kind === "sentinel"
-      ? [at(folder)]
-      : [`dump-${port}.rdb`, `nodes-${port}.conf`, `appendonly-${port}.aof*`, `temp-*-${port}.*`].map((name) => ({ folder, name }));
-  return [at(instance.configFile), at(instance.logFile), at(instance.pidFile), ...data];
-}
-
-async function removeFromSystem(
-  connection: Connection,
-  facts: HostFacts,
-  placement: Placement,
-  host: PlacedHost,
-  run: (script: string, title: string) => Promise<void>,
-  removed: string[],
-): Promise<void> {
-  const wanted: HostWanted = wantedOf(placement, host, facts, { password: "x", generation: "x" }, undefined);
-  const present = wanted.files.filter(({ path }) => facts.paths.has(path));
-  const ours = (path: string) => (facts.files.get(path) ?? "").includes("redis-lab");
-  const units = present.filter(({ step, path }) => step === "units" && ours(path)).map(({ path }) => path);
-  if (units.length > 0) {
-    const names = units.map((path) => path.slice(path.lastIndexOf("/") + 1));
-    await run(sh`systemctl --quiet disable ${names} 2>/dev/null; ${giveBack(units)}; systemctl daemon-reload`, "remove the units");
-  }
-  const whole = present.filter(({ step, path }) => step === "sysctl" && ours(path)).map(({ path }) => path);
-  const links = [...commandLinks(host.paths)].filter(([link, target]) => facts.paths.get(link)?.target === target).map(([link]) => link);
-  if (whole.length + links.length > 0) await run(sh`rm -f -- ${links}; ${giveBack(whole)}`, "remove links and settings");
-  removed.push(...units, ...whole, ...links);
-  for (const { path } of present.filter(({ kind }) => kind === "block")) {
-    const text = (await connection.readFile(path))?.toString("utf8");
-    const fact = facts.paths.get(path);
-    if (text === undefined || fact === undefined) continue;
-    const rest = removeBlock(text, placement.lab.name);
-    if (rest === text) continue;
-    // A script that held nothing but our block was ours.
-    if (/^(#!.*\n)?\s*$/.test(rest)) await run(sh`rm -f -- ${path}`, "remove a file");
-    else await connection.writeFile(path, rest, { mode: fact.mode, owner: `${fact.owner}:${fact.group}` });
-    // Whatever else was written into it since stays; a copy that says nothing more goes.
-    const copy = originalOf(path);
-    await run(sh`if cmp -s -- ${path} ${copy}; then rm -f -- ${copy}; fi`, "remove the copy of the original");
-    removed.push(`the block of ${placement.lab.name} in ${path}`);
-  }
-}
-
-/** Removes files of ours; where one took the place of somebody else's, that one comes back. */
-function giveBack(files: readonly string[]) {
-  const each = files.map((path) => sh`if [ -e ${originalOf(path)} ]; then mv -f -- ${originalOf(path)} ${path}; else rm -f -- ${path}; fi`);
-  return raw(each.length === 0 ? ":" : each.join("; "));
+  const data = PROGRAMS[kind].ownFolder
+    ? [at(folder)]
+    : [`dump-${port}.rdb`, `nodes-${port}.conf`, `appendonly-${port}.aof*`, `temp-*-${port}.*`].map((name) => ({ folder, name }));
+  const beforeStart = Object.values(beforeStartOf(host, instance) ?? {}).map(at);
+  const configFile = at(instance.configFile);
+  // What a write of ours that was cut off left beside it holds the password as well (mktemp in connection/ssh-files.ts).
+  const torn = { ...configFile, name: `.${configFile.name}.??????????` };
+  return [configFile, torn, at(instance.logFile), at(instance.pidFile), ...beforeStart, ...data];
 }

@@ -1,20 +1,21 @@
+import { messageOf } from "../base/error.ts";
+import type { Emit } from "../base/events.ts";
+import { allSettledLimited } from "../base/limit.ts";
+import type { Attempt } from "../base/wait.ts";
 import type { Connection } from "../connection/connection.ts";
-import { forEachHost } from "../connection/limit.ts";
-import { messageOf } from "../error.ts";
-import type { Emit } from "../events.ts";
 import type { PlacedHost, PlacedInstance, Placement } from "../lab/placement.ts";
 import type { Secrets } from "../lab/secrets.ts";
-import type { Look } from "../wait.ts";
+import type { Version } from "../redis/version.ts";
 import { AppliedRecord } from "./applied-record.ts";
 import { type BuildGroup, buildArtifact, makeFlags } from "./build.ts";
 import { BuildPool } from "./build-pool.ts";
 import { hostRefused } from "./errors.ts";
 import type { HostFacts } from "./facts.ts";
+import { flushDisks } from "./flush.ts";
 import type { HostPlan, StepName } from "./plan.ts";
 import type { ResolvedSource } from "./source.ts";
 import type { StepContext } from "./step.ts";
 import { STEPS } from "./steps/index.ts";
-import { runOrFail } from "./steps/run-or-fail.ts";
 import { type WantedBuild, wantedOf } from "./wanted.ts";
 
 /** One host with what was seen and what is to be done. */
@@ -37,19 +38,16 @@ export interface RunnerOptions {
   readonly cacheFolder: string;
   readonly emit: Emit;
   /** See SupervisorOptions.ready; must say done for an instance that answers on its real address with its data loaded. */
-  readonly ready: (instance: PlacedInstance) => Promise<Look<unknown>>;
+  readonly ready: (instance: PlacedInstance) => Promise<Attempt<unknown>>;
   /** Hosts that are worked on at the same time. @default 16 */
   readonly concurrency?: number;
   /** Called before each step that has changes; a throw ends the host there. For tests of interruption. */
   readonly beforeStep?: (host: string, step: StepName) => void | Promise<void>;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** A slow disk may have a compile and the first save of a large data set to write. */
-const SYNC_TIMEOUT_MS = 600_000;
-
 /** The build that a host needs, out of the groups. */
-export function wantedBuild(host: string, groups: readonly BuildGroup[], version: string): WantedBuild | undefined {
+export function wantedBuild(host: string, groups: readonly BuildGroup[], version: Version): WantedBuild | undefined {
   const group = groups.find(({ hosts }) => hosts.includes(host));
   return group && { key: group.key, version, compiles: group.builder === host };
 }
@@ -61,7 +59,7 @@ export function wantedBuild(host: string, groups: readonly BuildGroup[], version
 export async function applyHosts(tasks: readonly HostTask[], options: RunnerOptions): Promise<readonly HostOutcome[]> {
   const { source, placement, cacheFolder } = options;
   const pool = new BuildPool((key, connection, emit, signal) =>
-    buildArtifact(connection, { key, source, flags: makeFlags(placement), cacheFolder, emit, ...(signal && { signal }) }),
+    buildArtifact(connection, { key, source, flags: makeFlags(placement), cacheFolder, emit, signal }),
   );
   const builders = new Set<string>();
   for (const group of options.builds.filter(({ needed }) => needed)) {
@@ -75,7 +73,7 @@ export async function applyHosts(tasks: readonly HostTask[], options: RunnerOpti
   }
   // Builders come first: hosts that wait for them take up places too.
   const ordered = [...tasks].sort((a, b) => Number(builders.has(b.host.name)) - Number(builders.has(a.host.name)));
-  const results = await forEachHost(ordered, options.concurrency ?? 16, (task) => applyHost(task, pool, options));
+  const results = await allSettledLimited(ordered, options.concurrency ?? 16, (task) => applyHost(task, pool, options));
   const outcomes = new Map(
     results.flatMap((result, index) => {
       const name = ordered[index]?.host.name ?? "";
@@ -98,7 +96,7 @@ async function applyHost(task: HostTask, builds: BuildPool, options: RunnerOptio
     if (plan.refusals.length > 0) throw hostRefused(name, plan.refusals);
     const wanted = wantedOf(placement, host, facts, secrets, wantedBuild(name, options.builds, options.source.version));
     const applied = new AppliedRecord(facts, wanted);
-    const context: StepContext = { facts, wanted, emit, builds, applied, ready, ...(signal && { signal }) };
+    const context: StepContext = { facts, wanted, emit, builds, applied, ready, signal };
     const left = new Map(plan.notApplicable.map(({ step: which, why }) => [which, why] as const));
     for (const each of STEPS) {
       step = each.name;
@@ -117,12 +115,10 @@ async function applyHost(task: HostTask, builds: BuildPool, options: RunnerOptio
       const detail = changes.map(({ summary }) => summary).join("; ");
       emit({ type: "step", host: name, step, state: "started", detail });
       await each.apply(connection, changes, context);
-      emit({ type: "step", host: name, step, state: "changed", detail });
+      emit({ type: "step", host: name, step, state: "changed", detail, changes: changes.length });
     }
-    // Packages, links and enabled units too outlast a power cut from here on. A host that is not ours alone is not made to wait for what others write.
-    if (plan.changes.length > 0 && placement.capabilities.managesHost) {
-      await runOrFail(connection, step, "sync", { title: "sync", timeoutMs: SYNC_TIMEOUT_MS });
-    }
+    // A host that is not ours alone is not made to wait for what others write.
+    if (plan.changes.length > 0 && placement.capabilities.managesHost) await flushDisks(host, connection, options);
     return { host: name, ok: true, changed: plan.changes.length };
   } catch (error) {
     builds.failed(name, error);

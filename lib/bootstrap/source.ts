@@ -1,20 +1,24 @@
-import { copyFile, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { copyFile, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { isLabError, messageOf } from "../error.ts";
-import type { Emit } from "../events.ts";
+import { isLabError, messageOf } from "../base/error.ts";
+import { isDiskFault } from "../base/errors.ts";
+import type { Emit } from "../base/events.ts";
+import { byCount, megabytes } from "../base/text.ts";
+import { declaredVersion, productOf } from "../lab/product.ts";
 import type { Lab, RedisSource } from "../lab/schema.ts";
 import type { TargetCapabilities } from "../lab/targets.ts";
-import { intoCache, sha256OfFile } from "./cache.ts";
+import type { Product } from "../redis/products/product.ts";
+import { Version } from "../redis/version.ts";
+import { intoCache, sha256OfFile, withCacheFolder } from "./cache.ts";
 import { distributionSource } from "./distribution-source.ts";
 import { downloadFile } from "./download.ts";
 import { sourceChecksumMismatch, sourceChecksumUnknown, sourceFileMissing, sourceOtherVersion, sourceUnreachable } from "./errors.ts";
-import { KNOWN_RELEASES } from "./known-releases.ts";
 import { versionInTarball } from "./tarball.ts";
 
 /** A checked source tarball on this computer. */
 export interface ResolvedSource {
   /** Version that the tree itself declares (src/version.h); the lab's, unless the distribution's source was taken. */
-  readonly version: string;
+  readonly version: Version;
   /** Absolute path of the tarball in the cache. */
   readonly tarball: string;
   readonly sha256: string;
@@ -24,21 +28,24 @@ export interface ResolvedSource {
   readonly fallback: boolean;
 }
 
+/** A tarball of Redis has two to four million bytes. */
+const LONGEST_SOURCE = 500e6;
+
 export interface SourceOptions {
   readonly capabilities: Pick<TargetCapabilities, "distributionFallback">;
   /** Folder of redis-lab's cache; see `cacheFolder`. */
   readonly cacheFolder: string;
   readonly emit: Emit;
   /** What an earlier run of the same lab and target took, so that it stays with one source; used while it is in the cache. Without it a fallback asks the release site again. */
-  readonly previous?: Pick<ResolvedSource, "sha256" | "fallback">;
-  /** Folder that serves redis-VERSION.tar.gz. @default https://download.redis.io/releases */
+  readonly previous?: Pick<ResolvedSource, "sha256" | "fallback"> | undefined;
+  /** Folder that serves the tarballs of releases under their own names, as a mirror does. @default the product's release site */
   readonly releaseSite?: string;
   /** Longest wait for an answer of a server, in milliseconds. @default 5000 */
   readonly connectTimeoutMs?: number;
-  readonly signal?: AbortSignal;
+  /** The most that a server may send, in bytes. @default 500 million */
+  readonly longestBytes?: number;
+  readonly signal?: AbortSignal | undefined;
 }
-
-export const RELEASE_SITE = "https://download.redis.io/releases";
 
 /** What is remembered of a tarball in the cache, beside it. */
 interface Memory {
@@ -47,13 +54,14 @@ interface Memory {
 }
 
 /**
- * The checked source of a lab's Redis on this computer. Everything that was had before comes from the cache without a look at the network.
+ * The checked source of a lab's product on this computer. Everything that was had before comes from the cache without a look at the network.
  *
  * @throws LabError `source.*`
  */
 export async function resolveSource(lab: Pick<Lab, "name" | "redis">, options: SourceOptions): Promise<ResolvedSource> {
-  const { source, version } = lab.redis;
-  if (source.kind === "distribution") return { ...(await fromDistribution(options)), fallback: false };
+  const { source } = lab.redis;
+  const version = declaredVersion(lab);
+  if (source.kind === "distribution") return { ...(await fromDistribution(productOf(lab), options)), fallback: false };
   const resolved = await declaredSource(source, version, options);
   if (!resolved.fallback && resolved.version !== version) throw sourceOtherVersion(resolved.origin, version, resolved.version);
   return resolved;
@@ -61,66 +69,77 @@ export async function resolveSource(lab: Pick<Lab, "name" | "redis">, options: S
 
 async function declaredSource(
   source: Exclude<RedisSource, { kind: "distribution" }>,
-  version: string,
+  version: Version,
   options: SourceOptions,
 ): Promise<ResolvedSource> {
-  const sha256 = source.sha256 ?? KNOWN_RELEASES[version];
+  const { product } = version;
+  const { releases } = product;
+  const sha256 = source.sha256 ?? releases.sha256[version.text];
   if (sha256 === undefined) throw sourceChecksumUnknown(version);
-  const cached = await fromCache(sha256, options);
+  const cached = await fromCache(sha256, product, options);
   if (cached !== undefined) return cached;
   const before =
-    options.previous?.fallback && options.capabilities.distributionFallback ? await fromCache(options.previous.sha256, options) : undefined;
+    options.previous?.fallback && options.capabilities.distributionFallback
+      ? await fromCache(options.previous.sha256, product, options)
+      : undefined;
   if (before !== undefined) {
     options.emit({
       type: "notice",
       level: "warning",
-      text: `Redis ${before.version} of ${before.origin} runs instead of the declared ${version}, as before.`,
+      text: `${before.version.title} of ${before.origin} runs instead of the declared ${version}, as before.`,
     });
     return { ...before, fallback: true };
   }
   switch (source.kind) {
     case "file":
-      return keep(sha256, source.path, options, async (temporary) => {
+      return keep(sha256, source.path, product, options, async (temporary) => {
         await copyFile(source.path, temporary).catch((error: unknown) => {
-          throw sourceFileMissing(source.path, error);
+          throw isDiskFault(error) ? error : sourceFileMissing(source.path, error);
         });
       });
     case "url":
       return firstThatAnswers([source.url], version, sha256, options);
     case "release": {
-      const sites = [options.releaseSite ?? RELEASE_SITE, ...source.mirrors];
-      return firstThatAnswers(
-        sites.map((site) => `${site.replace(/\/+$/, "")}/redis-${version}.tar.gz`),
-        version,
-        sha256,
-        options,
-      );
+      const at = (mirror: string) => `${mirror.replace(/\/+$/, "")}/${releases.tarball(version.text)}`;
+      const { releaseSite } = options;
+      const first = releaseSite === undefined ? `${releases.site}/${releases.siteFile(version.text)}` : at(releaseSite);
+      return firstThatAnswers([first, ...source.mirrors.map(at)], version, sha256, options);
     }
+    default:
+      return source satisfies never;
   }
 }
 
 /** Tries servers in turn. One that serves other bytes is told of and passed over, so that a broken mirror does not hide a good one. */
-async function firstThatAnswers(urls: readonly string[], version: string, sha256: string, options: SourceOptions): Promise<ResolvedSource> {
+async function firstThatAnswers(
+  urls: readonly string[],
+  version: Version,
+  sha256: string,
+  options: SourceOptions,
+): Promise<ResolvedSource> {
   const attempts: string[] = [];
   let mismatch: unknown;
   for (const url of urls) {
     try {
-      return await keep(sha256, url, options, (temporary) =>
+      return await keep(sha256, url, version.product, options, (temporary) =>
         downloadFile(url, temporary, {
           connectTimeoutMs: options.connectTimeoutMs ?? 5_000,
+          longestBytes: options.longestBytes ?? LONGEST_SOURCE,
           onBytes: (received, total) =>
             options.emit({
               type: "progress",
               host: undefined,
               step: "source",
-              detail: `${url}: ${(received / 1e6).toFixed(1)} MB`,
-              ...(total !== undefined && total > 0 && { fraction: Math.min(1, received / total) }),
+              detail: `${url}: ${megabytes(received)}`,
+              fraction: total !== undefined && total > 0 ? Math.min(1, received / total) : undefined,
             }),
-          ...(options.signal && { signal: options.signal }),
+          signal: options.signal,
         }),
       );
     } catch (error) {
       options.signal?.throwIfAborted();
+      // A full disk here is no answer of a server: the next one would fill it again.
+      if (isDiskFault(error)) throw error;
       if (isLabError(error)) mismatch = error;
       attempts.push(isLabError(error) ? error.what : `${url}: ${messageOf(error)}`);
     }
@@ -128,13 +147,13 @@ async function firstThatAnswers(urls: readonly string[], version: string, sha256
   // Wrong bytes are a matter for the user, never a reason to run another Redis.
   if (mismatch !== undefined) throw mismatch;
   if (!options.capabilities.distributionFallback) throw sourceUnreachable(version, attempts, undefined);
-  const found = await fromDistribution(options).catch((error: unknown) => {
+  const found = await fromDistribution(version.product, options).catch((error: unknown) => {
     throw sourceUnreachable(version, attempts, messageOf(error));
   });
   options.emit({
     type: "notice",
     level: "warning",
-    text: `Redis ${found.version} runs instead of the declared ${version}: ${urls.length === 1 ? "the release site" : "neither the release site nor a mirror"} ${urls.length === 1 ? "did not answer" : "answered"} (${attempts.join("; ")}), so ${found.origin} is used. Name a mirror, URL or file in redis.source to get ${version}.`,
+    text: `${found.version.title} runs instead of the declared ${version}: ${byCount(urls.length, "the release site did not answer", "neither the release site nor a mirror answered")} (${attempts.join("; ")}), so ${found.origin} is used. Name a mirror, URL or file in redis.source to get ${version}.`,
   });
   return { ...found, fallback: true };
 }
@@ -147,6 +166,7 @@ function tarballPath(sha256: string, options: SourceOptions): string {
 async function keep(
   sha256: string,
   origin: string,
+  product: Product,
   options: SourceOptions,
   fetch: (temporary: string) => Promise<void>,
 ): Promise<ResolvedSource> {
@@ -154,36 +174,36 @@ async function keep(
   const version = await intoCache(path, async (temporary) => {
     await fetch(temporary);
     const got = await sha256OfFile(temporary);
-    if (got !== sha256) throw sourceChecksumMismatch(origin, sha256, got, (await stat(temporary)).size);
-    return versionInTarball(temporary, origin);
+    if (got !== sha256) throw sourceChecksumMismatch(product, origin, sha256, got, (await stat(temporary)).size);
+    return versionInTarball(temporary, product, origin);
   });
-  const memory: Memory = { version, origin };
+  const memory: Memory = { version: version.text, origin };
   await writeWhole(`${path}.json`, JSON.stringify(memory));
   return { version, tarball: path, sha256, origin, fallback: false };
 }
 
 /** A tarball of the cache, its sum checked again: what is compiled was checked now. */
-async function fromCache(sha256: string, options: SourceOptions): Promise<ResolvedSource | undefined> {
+async function fromCache(sha256: string, product: Product, options: SourceOptions): Promise<ResolvedSource | undefined> {
   const path = tarballPath(sha256, options);
   const got = await sha256OfFile(path).catch(() => undefined);
   if (got !== sha256) return undefined;
   const memory = await readMemory(`${path}.json`);
-  const version = memory?.version ?? (await versionInTarball(path, path));
+  const version = memory === undefined ? await versionInTarball(path, product, path) : Version.of(product, memory.version);
   return { version, tarball: path, sha256, origin: memory?.origin ?? path, fallback: false };
 }
 
-async function fromDistribution(options: SourceOptions): Promise<Omit<ResolvedSource, "fallback">> {
-  const pointer = join(options.cacheFolder, "sources", "distribution.json");
+async function fromDistribution(product: Product, options: SourceOptions): Promise<Omit<ResolvedSource, "fallback">> {
+  const pointer = join(options.cacheFolder, "sources", `distribution-${product.sourcePackage}.json`);
   const known = await readFile(pointer, "utf8").catch(() => "");
   const sha256 = /^[0-9a-f]{64}$/m.exec(known)?.[0];
-  const cached = sha256 === undefined ? undefined : await fromCache(sha256, options);
+  const cached = sha256 === undefined ? undefined : await fromCache(sha256, product, options);
   if (cached !== undefined) return cached;
-  const folder = join(options.cacheFolder, "distribution");
-  const found = await distributionSource(folder, options);
-  const resolved = await keep(found.sha256, found.origin, options, (temporary) => copyFile(found.tarball, temporary));
-  await writeWhole(pointer, `${found.sha256}\n`);
-  await rm(folder, { recursive: true, force: true });
-  return resolved;
+  return withCacheFolder(join(options.cacheFolder, "distribution"), async (folder) => {
+    const found = await distributionSource(product, folder, options);
+    const resolved = await keep(found.sha256, found.origin, product, options, (temporary) => copyFile(found.tarball, temporary));
+    await writeWhole(pointer, `${found.sha256}\n`);
+    return resolved;
+  });
 }
 
 async function readMemory(path: string): Promise<Memory | undefined> {
@@ -198,6 +218,5 @@ async function readMemory(path: string): Promise<Memory | undefined> {
 }
 
 async function writeWhole(path: string, text: string): Promise<void> {
-  await mkdir(join(path, ".."), { recursive: true, mode: 0o700 });
   await intoCache(path, (temporary) => writeFile(temporary, text, { mode: 0o600 }));
 }

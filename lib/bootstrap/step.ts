@@ -1,9 +1,10 @@
-import type { Connection } from "../connection/connection.ts";
-import type { Emit } from "../events.ts";
+import type { Emit } from "../base/events.ts";
+import type { Attempt } from "../base/wait.ts";
+import type { CommandResult, Connection, RunOptions } from "../connection/connection.ts";
 import type { PlacedInstance } from "../lab/placement.ts";
-import type { Look } from "../wait.ts";
 import type { AppliedRecord } from "./applied-record.ts";
 import type { BuildPool } from "./build-pool.ts";
+import { commandFailed } from "./errors.ts";
 import type { HostFacts } from "./facts.ts";
 import type { Change, StepName } from "./plan.ts";
 import type { HostWanted } from "./wanted.ts";
@@ -16,8 +17,8 @@ export interface StepContext {
   readonly builds: BuildPool;
   readonly applied: AppliedRecord;
   /** One look whether an instance answers on its real address and has loaded its data. */
-  readonly ready: (instance: PlacedInstance) => Promise<Look<unknown>>;
-  readonly signal?: AbortSignal;
+  readonly ready: (instance: PlacedInstance) => Promise<Attempt<unknown>>;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface Step {
@@ -29,3 +30,18 @@ export interface Step {
   /** Makes the changes; each can be made again. `changes` is never empty. */
   apply(connection: Connection, changes: readonly Change[], context: StepContext): Promise<void>;
 }
+
+/** Runs as root and throws `bootstrap.command-failed` with the last lines when the command failed. */
+export async function runOrFail(
+  connection: Connection,
+  step: StepName,
+  script: string,
+  options: Omit<RunOptions, "root">,
+): Promise<CommandResult> {
+  const result = await connection.run(script, { ...options, root: true });
+  if (result.exitCode !== 0) throw commandFailed(connection.host, step, result);
+  return result;
+}
+
+/** Why steps of managed hosts are left out elsewhere. */
+export const CALLERS_COMPUTER = "this target leaves the system as it is";

@@ -1,186 +1,21 @@
+import { type Attempt, waitFor } from "../base/wait.ts";
 import type { Connection } from "../connection/connection.ts";
-import { sh } from "../connection/quote.ts";
-import type { PlacedHost, PlacedInstance, Placement } from "../lab/placement.ts";
-import type { Secrets } from "../lab/secrets.ts";
+import { raw, sh } from "../connection/quote.ts";
+import { beforeStartOf } from "../lab/before-start.ts";
+import type { PlacedInstance } from "../lab/placement.ts";
+import { PROGRAMS } from "../lab/programs.ts";
 import { workingFolder } from "../render/folders.ts";
-import { mask } from "../render/mask.ts";
-import { type Look, waitFor } from "../wait.ts";
 import { commandFailed, lastLines, notOurProcess, startFailed, stopFailed } from "./errors.ts";
-import type { HostFacts, InstanceFact, ProcessProof } from "./facts.ts";
-import { buildsFolder, startRecord } from "./host-paths.ts";
-import { observeHost } from "./observe.ts";
-import { describeStranger, strangersOf } from "./strangers.ts";
-
-/** Keeps the instances of one host running: the host's systemd, or daemons whose process is proven to be ours. */
-export interface Supervisor {
-  /** What is known of the instance's process now. */
-  state(instance: PlacedInstance): Promise<InstanceFact>;
-  /** Starts it and waits until it is ready; only waits when it runs already. */
-  start(instance: PlacedInstance): Promise<void>;
-  /** Ends it the way that saves its data (SIGTERM) and waits until it has ended. It is never killed. */
-  stop(instance: PlacedInstance): Promise<void>;
-  restart(instance: PlacedInstance): Promise<void>;
-  /** Stops it and keeps it from starting at the next boot: its host leaves the lab. Its data stays. */
-  retire(instance: PlacedInstance): Promise<void>;
-}
-
-export interface SupervisorOptions {
-  /** One look whether the instance answers on its real address with `loading:0`. @default its port is open, as seen from its host */
-  readonly ready?: (instance: PlacedInstance) => Promise<Look<unknown>>;
-  /** Told what is being waited for. */
-  readonly onProgress?: (detail: string) => void;
-  /** Longest wait for an instance to be ready, in milliseconds. @default 300000 */
-  readonly startTimeoutMs?: number;
-  /** Longest wait for an instance to save and end, in milliseconds. @default 600000, the unit's TimeoutStopSec */
-  readonly stopTimeoutMs?: number;
-  readonly signal?: AbortSignal;
-}
-
-/** What a supervisor has to know; a `HostWanted` fits. */
-export interface SupervisedHost {
-  readonly placement: Placement;
-  readonly host: PlacedHost;
-  readonly secrets: Secrets;
-}
+import type { InstanceFact, ProcessProof } from "./facts.ts";
+import { describeListener, foreignListenersOf } from "./foreign-listeners.ts";
+import { startRecord } from "./host-paths.ts";
+import { ownServers } from "./own-servers.ts";
+import { Common, factOf, type KillOutcome, type SupervisedHost, type Supervisor, type SupervisorOptions } from "./supervised.ts";
+import { SystemdSupervisor } from "./systemd-supervisor.ts";
 
 export function openSupervisor(connection: Connection, supervised: SupervisedHost, options: SupervisorOptions = {}): Supervisor {
   const common = new Common(connection, supervised, options);
   return supervised.placement.capabilities.supervisor === "systemd" ? new SystemdSupervisor(common) : new DaemonSupervisor(common);
-}
-
-/** What both supervisors need. */
-class Common {
-  readonly connection: Connection;
-  readonly supervised: SupervisedHost;
-  readonly options: SupervisorOptions;
-
-  constructor(connection: Connection, supervised: SupervisedHost, options: SupervisorOptions) {
-    this.connection = connection;
-    this.supervised = supervised;
-    this.options = options;
-  }
-
-  observe(): Promise<HostFacts> {
-    return observeHost(this.connection, this.supervised.placement, this.supervised.host);
-  }
-
-  async state(instance: PlacedInstance): Promise<InstanceFact> {
-    return factOf(await this.observe(), instance);
-  }
-
-  run(script: string, title: string, timeoutMs?: number) {
-    return this.connection.run(script, {
-      title,
-      root: true,
-      ...(timeoutMs !== undefined && { timeoutMs }),
-      ...(this.options.signal && { signal: this.options.signal }),
-    });
-  }
-
-  async ready(instance: PlacedInstance): Promise<Look<unknown>> {
-    if (this.options.ready !== undefined) return this.options.ready(instance);
-    const seen = await this.connection.probe(instance.address, instance.port);
-    return seen === "open"
-      ? { done: true, value: seen }
-      : { done: false, missing: `port ${instance.port} of ${instance.address} is ${seen}` };
-  }
-
-  /** Waits until ready; `died` says how the process ended, when it did. */
-  async untilReady(instance: PlacedInstance, died: () => Promise<string | undefined>): Promise<void> {
-    const look = async (): Promise<Look<unknown>> => {
-      const seen = await this.ready(instance);
-      if (seen.done) return seen;
-      const end = await died();
-      if (end !== undefined) throw startFailed(instance.id, end, await this.log(instance));
-      return seen;
-    };
-    await waitFor(look, {
-      what: `${instance.id} to be ready`,
-      timeoutMs: this.options.startTimeoutMs ?? 300_000,
-      onPending: (missing) => this.options.onProgress?.(`waiting for ${instance.id}: ${missing}`),
-      ...(this.options.signal && { signal: this.options.signal }),
-    });
-  }
-
-  /** The end of the instance's log. Redis shows a line of its configuration when it cannot read it, so secrets are masked. */
-  async log(instance: PlacedInstance, more = "true"): Promise<string> {
-    const result = await this.connection.run(sh`tail -n 12 -- ${instance.logFile} 2>/dev/null; ` + more, {
-      title: "read the log",
-      root: true,
-    });
-    return mask(lastLines({ stdout: result.stdout, stderr: "" }), this.supervised.secrets);
-  }
-
-  mask(text: string): string {
-    return mask(text, this.supervised.secrets);
-  }
-}
-
-function factOf(facts: HostFacts, instance: PlacedInstance): InstanceFact {
-  const fact = facts.instances.get(instance.id);
-  if (fact === undefined) throw new Error(`${instance.id} is not on ${facts.host}`);
-  return fact;
-}
-
-class SystemdSupervisor implements Supervisor {
-  private readonly common: Common;
-
-  constructor(common: Common) {
-    this.common = common;
-  }
-
-  state(instance: PlacedInstance): Promise<InstanceFact> {
-    return this.common.state(instance);
-  }
-
-  async start(instance: PlacedInstance): Promise<void> {
-    await this.launch(instance, "start");
-  }
-
-  async restart(instance: PlacedInstance): Promise<void> {
-    await this.launch(instance, "restart");
-  }
-
-  async stop(instance: PlacedInstance): Promise<void> {
-    const timeoutMs = this.common.options.stopTimeoutMs ?? 600_000;
-    const result = await this.common.run(
-      sh`systemctl stop ${`${instance.unit}.service`}`,
-      `systemctl stop ${instance.unit}`,
-      timeoutMs + 30_000,
-    );
-    if (result.exitCode === 5) return; // There is no such unit (systemctl(1)).
-    if (result.timedOut) throw stopFailed(instance.id, 0, timeoutMs / 1000, await this.common.log(instance));
-    if (result.exitCode !== 0) throw commandFailed(this.common.connection.host, "stop", result);
-  }
-
-  async retire(instance: PlacedInstance): Promise<void> {
-    const unit = `${instance.unit}.service`;
-    const script = sh`if systemctl cat ${unit} >/dev/null 2>&1; then systemctl --quiet disable ${unit}; fi`;
-    const result = await this.common.run(script, `systemctl disable ${unit}`);
-    if (result.exitCode !== 0) throw commandFailed(this.common.connection.host, "stop", result);
-    await this.stop(instance);
-  }
-
-  private async launch(instance: PlacedInstance, verb: "start" | "restart"): Promise<void> {
-    const { common } = this;
-    const unit = `${instance.unit}.service`;
-    // A unit that failed too often before is not tried again without the reset.
-    const result = await common.run(
-      sh`systemctl reset-failed ${unit} 2>/dev/null; systemctl ${verb} ${unit}`,
-      `systemctl ${verb} ${unit}`,
-      700_000,
-    );
-    const journal = sh`journalctl --unit ${unit} --lines 12 --no-pager --output cat 2>/dev/null`;
-    if (result.exitCode !== 0) {
-      throw startFailed(instance.id, common.mask(lastLines(result)) || "systemd gave up.", await common.log(instance, journal));
-    }
-    // Redis 4.0 and 5.0 say READY before they bind and load (main() in server.c of 4.0.14): that systemctl returned proves nothing.
-    await common.untilReady(instance, async () => {
-      const active = await common.run(sh`systemctl is-active ${unit}`, `systemctl is-active ${unit}`);
-      const state = active.stdout.trim();
-      return state === "active" || state === "reloading" ? undefined : `its unit is ${state}.`;
-    });
-  }
 }
 
 class DaemonSupervisor implements Supervisor {
@@ -194,19 +29,26 @@ class DaemonSupervisor implements Supervisor {
     return this.common.state(instance);
   }
 
+  async isToStop(instance: PlacedInstance): Promise<boolean> {
+    return (await this.state(instance)).process !== undefined;
+  }
+
   async start(instance: PlacedInstance): Promise<void> {
     const { common } = this;
     const { host, placement } = common.supervised;
     const facts = await common.observe();
     if (factOf(facts, instance).process === undefined) {
-      const [stranger] = strangersOf(facts, placement, instance);
-      if (stranger !== undefined) throw notOurProcess(instance.id, describeStranger(stranger));
-      const server = `${host.paths.bin}/redis-server`;
-      const options = instance.kind === "sentinel" ? ["--sentinel"] : [];
+      const [listener] = foreignListenersOf(facts, placement, instance);
+      if (listener !== undefined) throw notOurProcess(instance.id, describeListener(listener));
+      const { server: program } = placement.version.product.programs;
+      const server = `${host.paths.bin}/${program}`;
+      const { option } = PROGRAMS[instance.kind];
+      const options = option === undefined ? [] : [option];
+      await this.decide(instance);
       // No pid file of an earlier process is left to be taken for this one's.
       const script = sh`umask 077; rm -f -- ${instance.pidFile} ${startRecord(host.paths, instance)}
 cd ${workingFolder(host, instance)} && exec ${server} ${instance.configFile} ${options} </dev/null`;
-      const result = await common.run(script, "start redis-server");
+      const result = await common.run(script, `start ${program}`);
       if (result.exitCode !== 0) {
         throw startFailed(instance.id, common.mask(lastLines(result)) || "it ended at once.", await common.log(instance));
       }
@@ -214,6 +56,21 @@ cd ${workingFolder(host, instance)} && exec ${server} ${instance.configFile} ${o
     const process = await this.untilProven(instance);
     await common.untilReady(instance, async () => ((await this.isAlive(process)) ? undefined : "it ended while it started."));
     await this.record(instance, process);
+    await common.tellDecision(instance);
+  }
+
+  /** What the unit of a managed host does before each start. */
+  private async decide(instance: PlacedInstance): Promise<void> {
+    const { common } = this;
+    const files = beforeStartOf(common.supervised.host, instance);
+    if (files === undefined) return;
+    const result = await common.connection.run(sh`sh ${files.script}`, {
+      title: `look at the replicas of ${instance.id}`,
+      timeoutMs: 300_000,
+      onLine: (line) => common.options.onProgress?.(`${instance.id}: ${line.replace(/^redis-lab: /, "")}`),
+      signal: common.options.signal,
+    });
+    if (result.exitCode !== 0) throw startFailed(instance.id, common.mask(lastLines(result)), await common.log(instance));
   }
 
   async stop(instance: PlacedInstance): Promise<void> {
@@ -223,8 +80,10 @@ cd ${workingFolder(host, instance)} && exec ${server} ${instance.configFile} ${o
     const files = [instance.pidFile, startRecord(common.supervised.host.paths, instance)];
     if (process !== undefined) {
       // Looked at and signalled in one script: the number cannot pass to another process between.
+      const mark = beforeStartOf(common.supervised.host, instance)?.mark;
+      const planned = raw(mark === undefined ? "" : sh`printf '' > ${mark} || :; `);
       const script = sh`${SAME_PROCESS}
-if same ${process.pid} ${process.start}; then kill -TERM ${process.pid}; fi`;
+if same ${process.pid} ${process.start}; then ${planned}kill -TERM ${process.pid}; fi`;
       const result = await common.run(script, `end process ${process.pid}`);
       if (result.exitCode !== 0 && (await this.isAlive(process))) throw commandFailed(common.connection.host, "stop", result);
       await this.untilGone(instance, process);
@@ -237,6 +96,19 @@ if same ${process.pid} ${process.start}; then kill -TERM ${process.pid}; fi`;
     await this.start(instance);
   }
 
+  async kill(instance: PlacedInstance): Promise<KillOutcome> {
+    const { common } = this;
+    const { process } = await common.state(instance);
+    if (process !== undefined) {
+      const script = sh`${SAME_PROCESS}
+if same ${process.pid} ${process.start}; then kill -KILL ${process.pid}; fi`;
+      const result = await common.run(script, `kill process ${process.pid}`);
+      if (result.exitCode !== 0 && (await this.isAlive(process))) throw commandFailed(common.connection.host, "kill", result);
+      await this.untilGone(instance, process);
+    }
+    return { restartsAfter: undefined };
+  }
+
   /** Nobody starts a daemon at boot. */
   async retire(instance: PlacedInstance): Promise<void> {
     await this.stop(instance);
@@ -246,18 +118,18 @@ if same ${process.pid} ${process.start}; then kill -TERM ${process.pid}; fi`;
   private async untilProven(instance: PlacedInstance): Promise<ProcessProof> {
     const { common } = this;
     return waitFor(
-      async (): Promise<Look<ProcessProof>> => {
-        const starting = await this.ownProcesses();
+      async (): Promise<Attempt<ProcessProof>> => {
+        const starting = await ownServers(common.connection, common.supervised.placement, common.supervised.host);
         const facts = await common.observe();
         const { process } = factOf(facts, instance);
         if (process !== undefined) return { done: true, value: process };
         const others = new Set([...facts.instances.values()].map(({ process: other }) => other?.pid));
-        if (!starting.some((pid) => !others.has(pid))) {
+        if (!starting.some(({ pid }) => !others.has(pid))) {
           throw startFailed(instance.id, "its process ended at once.", await common.log(instance));
         }
         return { done: false, missing: "its pid file" };
       },
-      { what: `the process of ${instance.id}`, timeoutMs: 30_000, ...(common.options.signal && { signal: common.options.signal }) },
+      { what: `the process of ${instance.id}`, timeoutMs: 30_000, signal: common.options.signal },
     );
   }
 
@@ -266,7 +138,7 @@ if same ${process.pid} ${process.start}; then kill -TERM ${process.pid}; fi`;
     const timeoutMs = common.options.stopTimeoutMs ?? 600_000;
     const deadline = performance.now() + timeoutMs;
     await waitFor(
-      async (): Promise<Look<undefined>> => {
+      async (): Promise<Attempt<undefined>> => {
         if (!(await this.isAlive(process))) return { done: true, value: undefined };
         if (performance.now() >= deadline)
           throw stopFailed(instance.id, process.pid, Math.round(timeoutMs / 1000), await common.log(instance));
@@ -277,6 +149,7 @@ if same ${process.pid} ${process.start}; then kill -TERM ${process.pid}; fi`;
         timeoutMs: timeoutMs + 1_000,
         intervalMs: 50,
         onPending: (missing) => common.options.onProgress?.(`waiting for ${missing}`),
+        signal: common.options.signal,
       },
     );
   }
@@ -291,15 +164,9 @@ if same ${pid} ${start}; then echo alive; else echo gone; fi`,
     return result.stdout.trim() === "alive";
   }
 
-  /** Processes that run a program of this host's builds. */
-  private async ownProcesses(): Promise<readonly number[]> {
-    const pattern = `${buildsFolder(this.common.supervised.host.paths).replaceAll(/[\\*?[\]]/g, "\\$&")}/*`;
-    const result = await this.common.run(sh`find /proc/[0-9]*/exe -lname ${pattern} 2>/dev/null`, "look for processes");
-    return [...result.stdout.matchAll(/^\/proc\/(\d+)\/exe$/gm)].map(([, pid]) => Number(pid));
-  }
-
-  private async record(instance: PlacedInstance, { pid, start }: ProcessProof): Promise<void> {
-    const script = sh`umask 077; IFS= read -r boot < /proc/sys/kernel/random/boot_id; printf '%s %s %s\n' ${pid} ${start} "$boot" > ${startRecord(this.common.supervised.host.paths, instance)}`;
+  private async record(instance: PlacedInstance, { pid, start, boot }: ProcessProof): Promise<void> {
+    const record = startRecord(this.common.supervised.host.paths, instance);
+    const script = sh`umask 077; printf '%s %s %s\n' ${pid} ${start} ${boot} > ${`${record}.new`} && mv -f -- ${`${record}.new`} ${record}`;
     const result = await this.common.run(script, "remember the process");
     if (result.exitCode !== 0) throw commandFailed(this.common.connection.host, "start", result);
   }

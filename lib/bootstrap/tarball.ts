@@ -1,22 +1,21 @@
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
-import { messageOf } from "../error.ts";
-import { sourceNotRedis } from "./errors.ts";
-
-const run = promisify(execFile);
+import { plainEnvironment, runProgram } from "../base/process.ts";
+import type { Product } from "../redis/products/product.ts";
+import { Version } from "../redis/version.ts";
+import { noTar, sourceNotRedis } from "./errors.ts";
 
 /**
- * The version that a Redis tree in a tarball declares in src/version.h, whatever its root folder is called.
+ * The version that a tree of a product in a tarball declares in src/version.h, whatever its root folder is called.
  *
- * @throws LabError `source.not-redis`
+ * @throws LabError `source.not-redis`, `source.no-tar`
  */
-export async function versionInTarball(path: string, origin: string): Promise<string> {
-  const { stdout } = await run("tar", ["-xzOf", path, "--wildcards", "--no-anchored", "src/version.h"], { maxBuffer: 1 << 20 }).catch(
-    (error: unknown) => {
-      throw sourceNotRedis(origin, messageOf(error).split("\n")[1] ?? "it cannot be unpacked.");
-    },
-  );
-  const version = /#define\s+REDIS_VERSION\s+"([^"]+)"/.exec(stdout)?.[1];
-  if (version === undefined) throw sourceNotRedis(origin, "src/version.h names no version.");
-  return version;
+export async function versionInTarball(path: string, product: Product, origin: string): Promise<Version> {
+  const { exitCode, stdout, stderr, failure } = await runProgram("tar", ["-xzOf", path, "--wildcards", "--no-anchored", "src/version.h"], {
+    environment: plainEnvironment(),
+    longestOutput: 1 << 20,
+  });
+  if (failure !== undefined) throw noTar(origin, failure.text);
+  if (exitCode !== 0) throw sourceNotRedis(product, origin, stderr.split("\n")[0] || "it cannot be unpacked.");
+  const version = new RegExp(`^#define\\s+${product.versionMacro}\\s+"([^"]+)"`, "m").exec(stdout)?.[1];
+  if (version === undefined) throw sourceNotRedis(product, origin, "src/version.h names no version.");
+  return Version.of(product, version);
 }

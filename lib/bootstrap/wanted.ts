@@ -1,6 +1,7 @@
+import { OS_FAMILIES, type OsFacts, osFamilyOf, osSystemOf } from "../lab/os.ts";
 import type { PlacedHost, Placement } from "../lab/placement.ts";
 import type { Secrets } from "../lab/secrets.ts";
-import { OS_FAMILIES, type OsFacts, osFamilyOf, osSystemOf } from "../render/os.ts";
+import type { Version } from "../redis/version.ts";
 import { renderHost } from "../render/render.ts";
 import type { RenderedFile } from "../render/rendered-file.ts";
 import { unknownPlatform } from "./errors.ts";
@@ -22,7 +23,7 @@ export interface HostWanted {
 export interface WantedBuild {
   /** 64 hexadecimal digits over everything that matters. */
   readonly key: string;
-  readonly version: string;
+  readonly version: Version;
   /** This host compiles for its group: the artifact is needed somewhere and not in the cache. */
   readonly compiles: boolean;
 }
@@ -48,6 +49,7 @@ export function wantedOf(
   const archived = osSystemOf(facts.os)?.archived !== undefined;
   const files = renderHost(placement, host, secrets, known)
     .filter((file) => (file.step !== "package-sources" || archived) && (placement.capabilities.managesHost || file.owner === "redis"))
+    .filter(({ sinceSystemd = 0 }) => sinceSystemd <= (facts.systemd ?? 0))
     .map((file) => withReachableClients(file, facts));
   return { placement, host, os: OS_FAMILIES[known], files, secrets, build };
 }

@@ -1,16 +1,21 @@
-import { LabError } from "../error.ts";
+import { LabError } from "../base/error.ts";
+import type { LabEvent } from "../base/events.ts";
+import { plainText } from "../base/terminal-text.ts";
 import { type Placement, placeLab } from "../lab/placement.ts";
 import type { Lab } from "../lab/schema.ts";
-import { TARGET_NAMES, TARGETS, type TargetName } from "../lab/targets.ts";
-import { findLab, openProject, type Project } from "../project/project.ts";
-import { isInsideTerraform } from "../project/provisioner.ts";
+import { TARGET_NAMES, type TargetName, terraformsTarget } from "../lab/targets.ts";
+import { findLab, isInsideTerraform, openProject, type Project } from "../project/project.ts";
 import { chooseTarget, statePaths } from "../project/state.ts";
+import { DOCUMENT_FORMAT } from "../report/format.ts";
+import { print, printJson, say } from "../report/print.ts";
 import { lineProgress, type Progress, quietProgress } from "../report/progress.ts";
+import { wrapLines } from "../report/wrap.ts";
+import { fillCommands, fillDocument, type Invocation } from "./invocation.ts";
 
 /** Options that every verb has. */
 export interface CommonOptions {
-  readonly labs?: string;
-  readonly target?: string;
+  readonly labs?: string | undefined;
+  readonly target?: string | undefined;
   readonly json?: boolean;
 }
 
@@ -26,6 +31,8 @@ export interface VerbContext {
   readonly width: number | undefined;
   readonly environment: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
+  /** How the lab was named: the commands that are shown say it again. */
+  readonly invocation: Invocation;
 }
 
 /** @throws LabError `cli.unknown-target`, `project.*` */
@@ -36,7 +43,7 @@ export async function openContext(labName: string, options: CommonOptions, signa
   return {
     project,
     lab,
-    target: await chooseTarget(project, lab, named ?? terraformsTarget(process.env)),
+    target: await chooseTarget(project, lab, named ?? provisionersTarget(process.env)),
     json: options.json ?? false,
     terminal: process.stdout.isTTY === true && options.json !== true,
     get width() {
@@ -45,6 +52,7 @@ export async function openContext(labName: string, options: CommonOptions, signa
     },
     environment: process.env,
     signal,
+    invocation: invocationOf(labName, options),
   };
 }
 
@@ -57,17 +65,20 @@ export function placementOf({ project, lab, target }: Pick<VerbContext, "project
 const NARROWEST = 30;
 
 /** The display for a verb that changes something: live on a terminal, lines elsewhere, warnings only under `--json`. */
-export async function openProgress(context: VerbContext): Promise<Progress> {
-  const write = (line: string) => process.stderr.write(`${line}\n`);
+export async function openProgress(
+  context: VerbContext,
+  hosts: readonly string[] = context.lab.hosts.map(({ name }) => name),
+): Promise<Progress> {
+  const write = (line: string) => say(`${line}\n`);
   if (context.json) return quietProgress(write);
   if (process.stderr.isTTY !== true || (process.stdout.columns ?? 80) < NARROWEST) return lineProgress(write, () => performance.now());
   const { terminalProgress } = await import("../report/progress-terminal.ts");
-  return terminalProgress(
-    context.lab.name,
-    context.lab.hosts.map(({ name }) => name),
-    () => performance.now(),
-    context.signal,
-  );
+  return terminalProgress(context.lab.name, hosts, () => performance.now(), context.signal);
+}
+
+/** How the lab was named by the options of a verb. */
+export function invocationOf(lab: string, { labs, target }: Pick<CommonOptions, "labs" | "target">): Invocation {
+  return { lab, labs, target };
 }
 
 /** Runs a verb under its display and closes the display whatever happens. */
@@ -75,10 +86,12 @@ export async function withProgress<T>(
   context: VerbContext,
   work: (progress: Progress) => Promise<T>,
   failed: (result: T) => boolean = () => false,
+  /** @default all hosts of the lab */
+  hosts?: readonly string[],
 ): Promise<T> {
-  const progress = await openProgress(context);
+  const progress = await openProgress(context, hosts);
   try {
-    const result = await work(progress);
+    const result = await work({ ...progress, emit: (event) => progress.emit(plainEvent(fillDocument(event, context.invocation))) });
     await progress.end(failed(result));
     return result;
   } catch (error) {
@@ -87,9 +100,16 @@ export async function withProgress<T>(
   }
 }
 
+/** What an event says is of hosts and servers more often than not. */
+function plainEvent(event: LabEvent): LabEvent {
+  return event.type === "notice"
+    ? { ...event, text: plainText(event.text) }
+    : { ...event, ...(event.detail !== undefined && { detail: plainText(event.detail) }) };
+}
+
 /** A provisioner means the VMs that Terraform makes, wherever else the lab is up. */
-function terraformsTarget(environment: NodeJS.ProcessEnv): TargetName | undefined {
-  return isInsideTerraform(environment) ? TARGET_NAMES.find((target) => TARGETS[target].machines === "terraform") : undefined;
+function provisionersTarget(environment: NodeJS.ProcessEnv): TargetName | undefined {
+  return isInsideTerraform(environment) ? terraformsTarget() : undefined;
 }
 
 function parseTarget(name: string | undefined): TargetName | undefined {
@@ -98,6 +118,7 @@ function parseTarget(name: string | undefined): TargetName | undefined {
   if (found === undefined) {
     throw new LabError({
       code: "cli.unknown-target",
+      kind: "usage",
       what: `There is no target "${name}".`,
       next: `Use one of: ${TARGET_NAMES.join(", ")}.`,
     });
@@ -105,7 +126,32 @@ function parseTarget(name: string | undefined): TargetName | undefined {
   return found;
 }
 
+/** Where a result comes from; verbs that are given no lab have none, and without `invocation` what a server or a file holds is printed as it is. */
+type ResultContext = Pick<VerbContext, "json"> & {
+  /** Columns of the terminal that shows it: what redis-lab says itself is broken at blanks. @default not broken */
+  readonly terminal?: boolean;
+  readonly width?: number | undefined;
+  readonly lab?: Pick<Lab, "name">;
+  readonly target?: TargetName;
+  readonly invocation?: Invocation;
+};
+
 /** A result on standard output: the document under `--json`, the text otherwise. */
-export function printResult(context: Pick<VerbContext, "json">, document: unknown, text: string): void {
-  process.stdout.write(context.json ? `${JSON.stringify(document, null, 2)}\n` : text === "" ? "" : `${text}\n`);
+export function printResult(context: ResultContext, document: object, text: string): void {
+  const { json, invocation, terminal, width } = context;
+  const whole = labelled(document, context);
+  const said =
+    invocation === undefined
+      ? { document: whole, text }
+      : {
+          document: fillDocument(whole, invocation),
+          text: wrapLines(fillCommands(text, invocation), terminal === true ? width : undefined),
+        };
+  if (json) printJson(said.document, 2);
+  else if (text !== "") print(`${said.text}\n`);
+}
+
+/** A document with the number of its format, and the lab and target of which it speaks. */
+export function labelled(document: object, { lab, target }: Omit<ResultContext, "json">): object {
+  return { format: DOCUMENT_FORMAT, ...(lab !== undefined && { lab: lab.name }), ...(target !== undefined && { target }), ...document };
 }

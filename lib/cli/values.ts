@@ -1,13 +1,14 @@
 import { InvalidArgumentError } from "commander";
+import { MEMORY_UNITS } from "../redis/memory-units.ts";
 
-// Values of options, from the words of the command line. What is no such value ends as wrong use, before anything is looked at.
+// Values of options, from the words of the command line. What is not such a value ends as wrong use, before anything is looked at.
 
 type Parse = (text: string) => number;
 
-/** @throws InvalidArgumentError for what is no number */
+/** @throws InvalidArgumentError for what is not a number */
 export function number(text: string): number {
   const value = Number(text);
-  if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError(`"${text}" is no number.`);
+  if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError(`"${text}" is not a number.`);
   return value;
 }
 
@@ -27,27 +28,39 @@ export function countOrAll(text: string): number | "all" {
   return text === "all" ? text : count(text);
 }
 
-/** @throws InvalidArgumentError for what is no number above 0 */
+/** @throws InvalidArgumentError for what is not a number above 0 */
 export function positive(text: string): number {
   const value = number(text);
   if (value <= 0) throw new InvalidArgumentError("Give a number above 0.");
   return value;
 }
 
-/** `5ms`, `0.5s`, `5`: milliseconds. @throws InvalidArgumentError for what is no time, and for 0 */
+/** `5ms`, `0.5s`, `5`: milliseconds. @throws InvalidArgumentError for what is not a time, and for 0 */
 export function milliseconds(text: string): number {
   const found = /^(?<value>\d+(\.\d+)?)(?<unit>ms|s)?$/.exec(text)?.groups;
   const value = Number(found?.["value"] ?? 0) * (found?.["unit"] === "s" ? 1000 : 1);
-  if (value === 0) throw new InvalidArgumentError(`"${text}" is no time; give for example 5ms.`);
+  if (value === 0) throw new InvalidArgumentError(`"${text}" is not a time; give for example 5ms.`);
   return value;
 }
 
-const UNITS: Readonly<Record<string, number>> = { "": 1, k: 1e3, kb: 1024, m: 1e6, mb: 1024 ** 2, g: 1e9, gb: 1024 ** 3 };
-
-/** `10mb`, `512k`, `4096`: bytes, with the units of redis.conf. @throws InvalidArgumentError for what is no amount, and for less than one byte */
+/** `10mb`, `512k`, `4096`: bytes, with the units of redis.conf. @throws InvalidArgumentError for what is not an amount, and for less than one byte */
 export function bytes(text: string): number {
   const found = /^(?<value>\d+(\.\d+)?)(?<unit>k|kb|m|mb|g|gb)?$/i.exec(text)?.groups;
-  const value = Number(found?.["value"] ?? 0) * (UNITS[(found?.["unit"] ?? "").toLowerCase()] ?? 1);
-  if (value < 1) throw new InvalidArgumentError(`"${text}" is no amount; give for example 10mb.`);
+  const value = Number(found?.["value"] ?? 0) * (MEMORY_UNITS[(found?.["unit"] ?? "").toLowerCase()] ?? 1);
+  if (value < 1) throw new InvalidArgumentError(`"${text}" is not an amount; give for example 10mb.`);
   return value;
+}
+
+/** `NODE=NUMBER`: a node and its weight. @throws InvalidArgumentError for others */
+export function weight(text: string): readonly [node: string, weight: number] {
+  const at = text.lastIndexOf("=");
+  const value = Number(text.slice(at + 1));
+  if (at < 1 || text.slice(at + 1).trim() === "" || Number.isNaN(value))
+    throw new InvalidArgumentError(`"${text}" is not a weight; write NODE=NUMBER, for example redis-18=2.`);
+  return [text.slice(0, at), value];
+}
+
+/** `0,3` or `all`: databases of a server. @throws InvalidArgumentError for others */
+export function databases(text: string): readonly number[] | "all" {
+  return text === "all" ? text : text.split(",").map(count);
 }

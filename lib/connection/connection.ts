@@ -1,4 +1,5 @@
 import type { Duplex } from "node:stream";
+import type { Kept } from "./output.ts";
 
 /** What a command gave. A failed command has the same shape as a successful one. */
 export interface CommandResult {
@@ -20,15 +21,25 @@ export interface RunOptions {
   /** For messages, for example `make`. */
   readonly title: string;
   /** Bytes for standard input. Secrets travel here, never in the script. @default empty */
-  readonly input?: string | Buffer;
+  readonly input?: string | Buffer | undefined;
   /** Longest run, in milliseconds; then the process group gets SIGTERM and, two seconds later, SIGKILL. @default 60000 */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** Run as root: through `sudo -n` where the login user is not root. A local connection ignores it: there everything is the caller's. @default false */
   readonly root?: boolean;
   /** Told each line of both outputs as it comes, without its line break. */
   readonly onLine?: (line: string) => void;
+  /** Asked after lines were handed out: while it gives a promise, no more is read, and the command waits. @default there is always room */
+  readonly room?: (() => Promise<void> | undefined) | undefined;
+  /**
+   * What of its outputs is in the result: all, of which more than 64 MiB ends the command (`connection.too-much-output`), or the last 64 KiB of each, for what `onLine` takes and does not end.
+   *
+   * @default "all"
+   */
+  readonly kept?: Kept | undefined;
   /** Ends the command as the time-out does; `run` then rejects with the signal's reason. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
+  /** It changes nothing, so the interruption of the run ends it, without being named as `signal`. @default false */
+  readonly look?: boolean | undefined;
 }
 
 export interface WriteOptions {
@@ -43,6 +54,7 @@ export type ProbeResult = "open" | "refused" | "timeout" | "unreachable" | "forb
 
 /**
  * One host, reached. Scripts are POSIX sh and arrive as one argument of `sh -c`; values are put into them with `sh\`…\`` of quote.ts and nowhere else.
+ * A connection knows the interruption of the run (`signal` where it is opened). After it, dials, probes and a host that is silent are given up within `PATIENCE_MS` (base/patience.ts): `connection.given-up`.
  * A script starts with LC_ALL=C and with the sbin folders on its PATH, and knows nothing else of the caller's environment. All methods reject with LabError `connection.*` when the connection itself fails; a command that exits non-zero is a result, not an error.
  */
 export interface Connection {
@@ -52,17 +64,17 @@ export interface Connection {
   readFile(path: string): Promise<Buffer | undefined>;
   /** Writes atomically, as root: a temporary file in the same folder with owner and mode set, flushed, then renamed. A symbolic link is replaced, not followed. */
   writeFile(path: string, content: string | Buffer, options: WriteOptions): Promise<void>;
-  /** Copies a local file to the host (SFTP), then as `writeFile`. `onBytes` is told the running total. */
+  /** Copies a local file to the host, as `writeFile` does; no SFTP is needed. `onBytes` is told the running total. */
   upload(
     localPath: string,
     path: string,
     options: WriteOptions & { readonly onBytes?: (sent: number, total: number) => void },
   ): Promise<void>;
-  /** Copies a file of the host here, read as root, atomically; mode 0600. */
-  download(path: string, localPath: string): Promise<void>;
-  /** A TCP stream from the host's side: direct on this computer, forwarded through SSH elsewhere. Rejects when the port is closed. @default 10000 ms */
+  /** Copies a file of the host here, read as root, atomically; mode 0600. @param longestBytes the most that another computer may send. @default 1 GiB */
+  download(path: string, localPath: string, longestBytes?: number): Promise<void>;
+  /** A TCP stream from the host's side: direct on this computer, forwarded through SSH elsewhere. Rejects when the port is closed, and on this computer when another user serves it. @default 10000 ms */
   dial(address: string, port: number, timeoutMs?: number): Promise<Duplex>;
-  /** Whether a TCP port can be reached from the host. Never rejects for a closed port. @default 3000 ms */
+  /** Whether a TCP port can be reached from the host. Never rejects for a closed port, but does where this computer has no descriptor left (`connection.open-files`). @default 10000 ms */
   probe(address: string, port: number, timeoutMs?: number): Promise<ProbeResult>;
   close(): Promise<void>;
 }

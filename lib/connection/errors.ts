@@ -1,22 +1,27 @@
-import { LabError } from "../error.ts";
+import { isLabError, LabError } from "../base/error.ts";
+import type { StartFailure } from "../base/process.ts";
+import { megabytes } from "../base/text.ts";
+import type { AlgorithmLists } from "./ssh-algorithms.ts";
 
 // The catalogue of this room. No factory takes a script, the input of a command or the contents of a key, so that none can show one.
 
 export function nulInShellWord(): LabError {
   return new LabError({
     code: "connection.nul",
+    kind: "refused",
     what: "A value for a shell script holds a NUL character.",
     why: "No argument of a Unix command can hold one: the value would be cut off there.",
     next: "Remove the NUL character from the lab's definition or from the file that the value comes from.",
   });
 }
 
-export function cannotStart(host: string, title: string, cause: Error): LabError {
+export function cannotStart(host: string, title: string, failure: StartFailure): LabError {
   return new LabError({
     code: "connection.cannot-start",
-    what: `${host}: ${title} could not be started: ${cause.message}.`,
+    kind: "environment",
+    what: `${host}: ${title} could not be started: ${failure.text}.`,
     next: "Check that `sh` is on the PATH and that this user may start more processes (`ulimit -u`).",
-    cause,
+    cause: failure.cause,
   });
 }
 
@@ -33,6 +38,7 @@ const FILE_ADVICE: Readonly<Record<string, string>> = {
 export function cannotRead(host: string, path: string, detail: string, errno?: string, cause?: unknown): LabError {
   return new LabError({
     code: "connection.read-failed",
+    kind: "environment",
     what: `${host}: cannot read ${path}: ${detail}.`,
     next: FILE_ADVICE[errno ?? ""] ?? "Check the file on that host, then run the same command again.",
     cause,
@@ -42,6 +48,7 @@ export function cannotRead(host: string, path: string, detail: string, errno?: s
 export function cannotWrite(host: string, path: string, detail: string, errno?: string, cause?: unknown): LabError {
   return new LabError({
     code: "connection.write-failed",
+    kind: "environment",
     what: `${host}: cannot write ${path}: ${detail}.`,
     why: "The file is as it was: new contents replace it only when they are complete.",
     next: FILE_ADVICE[errno ?? ""] ?? "Check the file on that host, then run the same command again.",
@@ -52,8 +59,32 @@ export function cannotWrite(host: string, path: string, detail: string, errno?: 
 export function closedConnection(host: string): LabError {
   return new LabError({
     code: "connection.closed",
+    kind: "defect",
     what: `${host}: the connection was closed by redis-lab itself before this command.`,
     next: "Run the same command again; if it comes back, it is a defect of redis-lab.",
+  });
+}
+
+/** What was silent after an interruption. `target` is `ADDRESS:PORT`, or a login with its way. */
+export function givenUp(host: string, target: string): LabError {
+  return new LabError({
+    code: "connection.given-up",
+    kind: "interrupted",
+    what: `${host}: ${target} did not answer any more after the interruption.`,
+    why: "It is off, very busy, or cut off from here. How what was under way ended there is not known.",
+    next: "Run the same command again: it looks at what is there and continues.",
+  });
+}
+
+/** EMFILE or ENFILE: nothing was learned of the host that was to be reached. */
+export function tooManyOpenFiles(cause: unknown): LabError {
+  return new LabError({
+    code: "connection.open-files",
+    kind: "environment",
+    what: "This computer has no file descriptor left for a further connection.",
+    why: "Each connection and each command takes some, up to the limit of open files of this process (EMFILE) or of the whole computer (ENFILE).",
+    next: "Raise the limit and run the same command again: `ulimit -n 4096`; for the whole computer: sysctl fs.file-max.",
+    cause,
   });
 }
 
@@ -69,7 +100,77 @@ export function cannotDial(host: string, target: string, reason: string, cause?:
     ],
   };
   const [text, next] = texts[reason] ?? [reason, "Check the port on that host."];
-  return new LabError({ code: `connection.dial-${reason}`, what: `${host}: cannot connect to ${target}: ${text}.`, next, cause });
+  return new LabError({
+    code: `connection.dial-${reason}`,
+    kind: "environment",
+    what: `${host}: cannot connect to ${target}: ${text}.`,
+    next,
+    cause,
+  });
+}
+
+// Who has the other end, on this computer. `target` is `ADDRESS:PORT`; nothing was sent to it.
+
+const NOTHING_SENT =
+  "The first word to a server is the password of the lab, which every process that listens there would learn. Nothing was sent.";
+
+/** The next command, for the user who can look at the process and for the one who can't. */
+function endStranger(target: string): string {
+  const port = target.slice(target.lastIndexOf(":") + 1);
+  return `See what it is: sudo ss -ltnp 'sport = :${port}'. End it, or give the lab another \`network.loopback\`; then: redis-lab up LAB. If the lab was started as that user, run redis-lab as that user.`;
+}
+
+export function notOurs(target: string, uid: number): LabError {
+  return new LabError({
+    code: "connection.not-ours",
+    kind: "refused",
+    what: `not ours: uid ${uid} listens on ${target}.`,
+    why: NOTHING_SENT,
+    next: endStranger(target),
+  });
+}
+
+/** The address leads out of this computer, or into a container. */
+export function notOursElsewhere(target: string): LabError {
+  return new LabError({
+    code: "connection.not-ours",
+    kind: "refused",
+    what: `not ours: no process of this computer serves ${target}.`,
+    why: NOTHING_SENT,
+    next: "The instances of a local lab are processes of this computer. See who named that address: `redis-lab status LAB`.",
+  });
+}
+
+export function endedAtOnce(host: string, target: string, cause?: unknown): LabError {
+  return new LabError({
+    code: "connection.dial-refused",
+    kind: "environment",
+    what: `${host}: ${target} ended the connection at once.`,
+    next: `See what runs on the host: \`redis-lab status LAB\`.`,
+    cause,
+  });
+}
+
+export function ownerUnreadable(file: string, cause: unknown): LabError {
+  return new LabError({
+    code: "connection.owner-unreadable",
+    kind: "environment",
+    what: `Whose processes listen on this computer is not known: ${file} can't be read.`,
+    why: NOTHING_SENT,
+    next: "Mount /proc with its folder net (in a container: without a mask on it), then run the same command again.",
+    cause,
+  });
+}
+
+/** A program that was pointed at a server of another user. */
+export function servedByStranger(target: string, uid: number): LabError {
+  return new LabError({
+    code: "connection.of-a-stranger",
+    kind: "refused",
+    what: `${target} is not ours: uid ${uid} listens there, another user of this computer.`,
+    why: "It would learn the password that was given. Nothing was sent.",
+    next: `If that user's server is meant, run the command as that user: sudo -u '#${uid}' COMMAND. Otherwise see what it is: sudo ss -ltnp 'sport = :${target.slice(target.lastIndexOf(":") + 1)}'`,
+  });
 }
 
 // Over SSH. `where` is `user@host:port`, with the jump host where there is one.
@@ -113,12 +214,39 @@ const CONNECT_TEXTS: Readonly<Record<ConnectFailure, readonly [string, string, s
 export function cannotConnect(failure: ConnectFailure, host: string, where: string, cause?: unknown): LabError {
   const [what, why, next] = CONNECT_TEXTS[failure];
   const detail = cause instanceof Error && cause.message !== "" ? ` (${cause.message})` : "";
-  return new LabError({ code: `connection.${failure}`, what: `${host}: cannot reach ${where}: ${what}${detail}.`, why, next, cause });
+  return new LabError({
+    code: `connection.${failure}`,
+    kind: "environment",
+    what: `${host}: cannot reach ${where}: ${what}${detail}.`,
+    why,
+    next,
+    cause,
+  });
+}
+
+/** Words of sshd_config, by what ssh2 calls a kind of algorithm. */
+const SSHD_WORDS: readonly (readonly [kind: RegExp, word: string])[] = [
+  [/key exchange/, "KexAlgorithms"],
+  [/host key/, "HostKeyAlgorithms"],
+  [/cipher/, "Ciphers"],
+  [/MAC/, "MACs"],
+];
+
+export function noCommonAlgorithm(host: string, where: string, { kind, ours, theirs }: AlgorithmLists, cause: unknown): LabError {
+  const word = SSHD_WORDS.find(([pattern]) => pattern.test(kind))?.[1] ?? "the algorithms";
+  return new LabError({
+    code: "connection.no-handshake",
+    kind: "environment",
+    what: `${host}: cannot reach ${where}: no common ${kind}. The server offers ${theirs}; redis-lab ${ours}.`,
+    next: `Add one of ours to ${word} in that host's sshd_config, and restart sshd there.`,
+    cause,
+  });
 }
 
 export function authenticationFailed(host: string, where: string, tried: readonly string[], detail: string): LabError {
   return new LabError({
     code: "connection.authentication-failed",
+    kind: "environment",
     what: `${host}: ${where} accepted none of our keys: ${tried.join("; ")}.`,
     why: `${detail}.`,
     next: `Put the public key into ~/.ssh/authorized_keys of that user (\`ssh-copy-id -i KEY.pub ${where.split(" ")[0]}\`), or name another key as \`ssh.keyFile\` of the lab (of a jump host: \`ssh.jumpKeyFile\`).`,
@@ -128,6 +256,7 @@ export function authenticationFailed(host: string, where: string, tried: readonl
 export function noKeys(host: string, tried: readonly string[]): LabError {
   return new LabError({
     code: "connection.no-keys",
+    kind: "environment",
     what: `${host}: there is no SSH key to log in with. Looked at: ${tried.join("; ")}.`,
     next: "Load one into the SSH agent (`ssh-add`), or name one without a passphrase as `ssh.keyFile` of the lab (of a jump host: `ssh.jumpKeyFile`).",
   });
@@ -136,6 +265,7 @@ export function noKeys(host: string, tried: readonly string[]): LabError {
 export function keyFileMissing(host: string, path: string, cause: unknown): LabError {
   return new LabError({
     code: "connection.key-file",
+    kind: "environment",
     what: `${host}: cannot read the key file ${path}.`,
     next: "Check `ssh.keyFile` of the lab (of a jump host: `ssh.jumpKeyFile`, or `keyfile` of the hypervisor's URI) and that the file is readable for you.",
     cause,
@@ -145,6 +275,7 @@ export function keyFileMissing(host: string, path: string, cause: unknown): LabE
 export function keyNeedsPassphrase(host: string, path: string): LabError {
   return new LabError({
     code: "connection.key-passphrase",
+    kind: "environment",
     what: `${host}: the key file ${path} is protected by a passphrase, and no SSH agent runs.`,
     why: "redis-lab never asks for passphrases: several hosts are reached at once, often without a terminal.",
     next: `Start an agent and load the key: \`eval "$(ssh-agent)" && ssh-add ${path}\`.`,
@@ -154,31 +285,58 @@ export function keyNeedsPassphrase(host: string, path: string): LabError {
 export function keyFileInvalid(host: string, path: string): LabError {
   return new LabError({
     code: "connection.key-invalid",
+    kind: "environment",
     what: `${host}: ${path} is not a private key that can be read.`,
     why: "OpenSSH and PEM private keys (ed25519, ecdsa, rsa) are understood; a .pub file is only the public half.",
     next: "Name the private key as `ssh.keyFile` of the lab, or make one: `ssh-keygen -t ed25519`.",
   });
 }
 
-export function hostKeyChanged(props: {
-  readonly host: string;
-  readonly name: string;
-  readonly file: string;
-  readonly pinned: readonly string[];
-  readonly presented: string;
-}): LabError {
+export function sshConfigFault(host: string, file: string, said: string): LabError {
   return new LabError({
-    code: "connection.host-key-changed",
-    what: `${props.host}: the SSH host key of ${props.name} is not the pinned one. Pinned: ${props.pinned.join(", ")}; presented now: ${props.presented}; pins: ${props.file}.`,
-    why: "The host was installed again, another host has its address now, or somebody stands in between.",
-    next: `If you know that the host was installed again, drop the pin: ssh-keygen -R '${props.name}' -f '${props.file}'`,
+    code: "connection.ssh-config",
+    kind: "environment",
+    what: `${host}: ssh can't read ${file}: ${said || "it gave no reason"}.`,
+    next: `Put the file right (\`ssh -G HOST\` reads it), or have none read: \`configFile: "none"\` in \`ssh\` of the lab.`,
+  });
+}
+
+export function sshConfigAbsent(host: string, file: string): LabError {
+  return new LabError({
+    code: "connection.ssh-config",
+    kind: "environment",
+    what: `${host}: there is no ${file}, which the lab names as \`ssh.configFile\`.`,
+    next: "Name the file that is meant, or `none`.",
+  });
+}
+
+export function sshProxyCommand(host: string, file: string, name: string): LabError {
+  return new LabError({
+    code: "connection.proxy-command",
+    kind: "refused",
+    what: `${host}: ${file} reaches ${name} by a ProxyCommand, and redis-lab runs none.`,
+    why: "What is reached without it may be another computer.",
+    next: `Say ProxyJump there, or the jump host as \`ssh.jump\` of the lab; \`configFile: "none"\` in \`ssh\` goes without the file, and \`jump: "none"\` directly.`,
+  });
+}
+
+/** `names`: the jump hosts, the first one first. */
+export function sshJumpLoop(host: string, names: readonly string[]): LabError {
+  return new LabError({
+    code: "connection.jump-loop",
+    kind: "refused",
+    what: `${host}: the way over jump hosts does not end: ${names.join(", ")}.`,
+    why: "ProxyJump of the ssh configuration leads from one to the next, and back.",
+    next: 'Put the file right, or declare the way as `ssh.jump` of the lab (`"none"`: directly).',
   });
 }
 
 export function connectionLost(host: string, doing: string, cause?: unknown): LabError {
+  if (isLabError(cause) && cause.kind === "interrupted") return cause;
   const detail = cause instanceof Error && cause.message !== "" ? ` (${cause.message})` : "";
   return new LabError({
     code: "connection.lost",
+    kind: "environment",
     what: `${host}: the connection was lost during: ${doing}${detail}.`,
     why: "How it ended on the host is not known.",
     next: "Run the same command again: it looks at what is there and continues.",
@@ -190,6 +348,7 @@ export function sudoRefused(host: string, user: string, detail: string): LabErro
   const tty = detail.includes("must have a tty");
   return new LabError({
     code: "connection.sudo",
+    kind: "environment",
     what: `${host}: ${user} may not run commands as root: ${detail || "sudo gave no reason"}.`,
     why: tty
       ? "`Defaults requiretty` in its sudoers wants a terminal, and redis-lab has none."
@@ -201,27 +360,31 @@ export function sudoRefused(host: string, user: string, detail: string): LabErro
 export function noShell(host: string, user: string, detail: string): LabError {
   return new LabError({
     code: "connection.no-shell",
+    kind: "environment",
     what: `${host}: the login shell of ${user} did not run \`sh\`: ${detail || "no reason given"}.`,
     why: "The account may have no login shell, a forced command, or a shell start-up file that ends the session.",
     next: `Try \`ssh\` with the same user and \`sh -c 'echo ok'\`, and name a user with a POSIX login shell as \`ssh.user\`.`,
   });
 }
 
-export function noChannel(host: string, doing: string, cause: Error): LabError {
+/** @param longest how much it may be, in bytes */
+export function tooMuchOutput(host: string, title: string, longest: number): LabError {
   return new LabError({
-    code: "connection.no-session",
-    what: `${host}: the SSH server opened no session for ${doing}: ${cause.message}.`,
-    why: "redis-lab opens at most 10 sessions on a connection, the default of sshd's MaxSessions.",
-    next: "Check MaxSessions and ForceCommand in that host's sshd_config.",
-    cause,
+    code: "connection.too-much-output",
+    kind: "environment",
+    what: `${host}: ${title} wrote more than ${megabytes(longest, 0)}, and was ended.`,
+    why: "It would fill this computer, and no answer that is looked for is so long.",
+    next: `Look what the host says there: \`redis-lab ssh LAB ${host}\`. For the output of a command of yours write it to a file there, or leave out --json.`,
   });
 }
 
-export function noSftp(host: string, cause: Error): LabError {
+export function noChannel(host: string, doing: string, cause: Error): LabError {
   return new LabError({
-    code: "connection.no-sftp",
-    what: `${host}: the SSH server offers no SFTP: ${cause.message}.`,
-    next: "Put `Subsystem sftp internal-sftp` into that host's sshd_config and restart sshd.",
+    code: "connection.no-session",
+    kind: "environment",
+    what: `${host}: the SSH server opened no session for ${doing}: ${cause.message}.`,
+    why: "redis-lab opens at most 10 sessions on a connection, the default of sshd's MaxSessions.",
+    next: "Check MaxSessions and ForceCommand in that host's sshd_config.",
     cause,
   });
 }

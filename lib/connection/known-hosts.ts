@@ -1,28 +1,32 @@
-import { createHash, createHmac } from "node:crypto";
-import { mkdir, open, readFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { open } from "node:fs/promises";
 import { dirname } from "node:path";
+import { makeFolder, readIfPresent, syncFolder, writeAtomically } from "../base/atomic.ts";
+import { errnoOf, fileNotWritten } from "../base/errors.ts";
 import type { SshSettings } from "../lab/schema.ts";
-import { replaceFile } from "./local-files.ts";
+import { type HostKey, type KeyMark, type KnownHostsLine, keyType, knownHostName, parseKnownHostsLine } from "./known-hosts-line.ts";
 
-/** One key of a host as known_hosts holds it. */
-export interface HostKey {
-  /** For example `ssh-ed25519`. */
-  readonly type: string;
-  /** The public key in base64, as in the file. */
-  readonly blob: string;
+/** A key with where it stands. */
+export interface KnownKey extends HostKey {
+  readonly file: string;
+  /** From 1 on. */
+  readonly line: number;
 }
 
-/** What the file says about a key that a host presents. */
-export type Verdict = { readonly kind: "matches" | "pinned-now" } | { readonly kind: "changed"; readonly pinned: readonly HostKey[] };
+/** What the files say about a key that a host presents. */
+export type HostKeyVerdict =
+  | { readonly kind: "matches" | "pinned-now" }
+  | { readonly kind: "changed"; readonly pinned: readonly KnownKey[] }
+  /** The very key is one that no host may have. */
+  | { readonly kind: "revoked"; readonly by: KnownKey }
+  /** The host is to be known by a certificate of an authority, which is not looked at here. */
+  | { readonly kind: "authority"; readonly by: KnownKey }
+  /** Only known hosts are wanted, and it is none. */
+  | { readonly kind: "unknown" };
 
 /** `SHA256:…`, as `ssh-keygen -l` prints it. */
 export function fingerprint(key: Pick<HostKey, "blob">): string {
   return `SHA256:${createHash("sha256").update(Buffer.from(key.blob, "base64")).digest("base64").replace(/=+$/, "")}`;
-}
-
-/** The name of a host in known_hosts: lower case, and `[host]:port` off port 22 (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT). */
-export function knownHostName(host: string, port: number): string {
-  return port === 22 ? host.toLowerCase() : `[${host.toLowerCase()}]:${port}`;
 }
 
 /** The name under which a host's keys are pinned, from what it is reached with. */
@@ -36,67 +40,110 @@ const queues = new Map<string, Promise<unknown>>();
 /**
  * The host keys of a lab, in a file of its own in OpenSSH's format: `ssh -o UserKnownHostsFile=FILE` works with it, `ssh-keygen -R` too. A key is pinned when
  * its host is first seen; afterwards no other is accepted. Mode 0600.
+ *
+ * Other files of that format may speak of its hosts too, as ssh reads several: a key that any of them has for the host is right, one that any of them revokes is not. They are only read.
  */
 export class KnownHosts {
   readonly file: string;
+  private readonly others: readonly string[];
 
-  constructor(file: string) {
+  /** @param others files that are read besides; one that is absent or may not be read says nothing, as with ssh */
+  constructor(file: string, others: readonly string[] = []) {
     this.file = file;
+    this.others = others;
   }
 
-  /** The pinned keys of a host, the file's order; none where there is no file. */
-  async keysOf(name: string): Promise<HostKey[]> {
-    return (await this.lines()).flatMap((line) => {
-      const entry = parseLine(line);
-      return entry?.matches(name) ? [entry.key] : [];
-    });
+  /** The keys that a host may have, the files' order, the lab's own first; none where no file has it. */
+  async keysOf(name: string): Promise<KnownKey[]> {
+    const entries = await this.entries();
+    const revoked = blobsOf(entries, "revoked", names(name));
+    const all = names(name).map((each) => keysIn(entries, "host", each).filter(({ blob }) => !revoked.has(blob)));
+    return all.find((keys) => keys.length > 0) ?? [];
   }
 
-  /** Compares a presented key (the blob of the SSH protocol) with the pins, and pins it where the host has none yet. */
-  async verify(name: string, presented: Buffer): Promise<Verdict> {
+  /**
+   * Compares a presented key (the blob of the SSH protocol) with the files, and pins it where the host has none yet. What the files say counts in this order, as ssh does it (check_host_key
+   * of sshconnect.c), but that a host of an authority is no unknown one: any computer that shows a key in place of a certificate would be trusted at once.
+   *
+   * @param known only a host that is known already is accepted (`StrictHostKeyChecking yes`)
+   */
+  async verify(name: string, presented: Buffer, { known = false }: { readonly known?: boolean } = {}): Promise<HostKeyVerdict> {
     return this.queued(async () => {
       const blob = presented.toString("base64");
-      const pinned = await this.keysOf(name);
+      const entries = await this.entries();
+      const by = names(name)
+        .flatMap((each) => keysIn(entries, "revoked", each))
+        .find((key) => key.blob === blob);
+      if (by !== undefined) return { kind: "revoked", by };
+      const pinned = keysIn(entries, "host", name);
       if (pinned.some((key) => key.blob === blob)) return { kind: "matches" };
       if (pinned.length > 0) return { kind: "changed", pinned };
+      // Off port 22 a key that stands under the name alone may prove the host, and can't be contradicted (sshconnect.c).
+      if (blobsOf(entries, "host", names(name)).has(blob)) return { kind: "matches" };
+      const [authority] = keysIn(entries, "authority", name);
+      if (authority !== undefined) return { kind: "authority", by: authority };
+      if (known) return { kind: "unknown" };
       await this.append(`${name} ${keyType(presented)} ${blob}\n`);
       return { kind: "pinned-now" };
     });
   }
 
-  /** Forgets a host, after it was installed again on purpose. @returns the number of keys that were dropped */
+  /** Whether a host is to be known by a certificate, and by no key that it had before. */
+  async isOfAuthority(name: string): Promise<boolean> {
+    return keysIn(await this.entries(), "authority", name).length > 0;
+  }
+
+  /**
+   * Forgets the keys of a host in the lab's own file, after it was installed again on purpose. What is revoked stays, and authorities stay, as `ssh-keygen -R` does it; a pattern goes on
+   * for the other hosts that it means.
+   *
+   * @returns the number of keys that were dropped
+   */
   async drop(name: string): Promise<number> {
     return this.queued(async () => {
-      const lines = await this.lines();
-      const kept = lines.filter((line) => !parseLine(line)?.matches(name));
-      if (kept.length < lines.length)
-        await replaceFile(this.file, 0o600, (file) => file.writeFile(kept.map((line) => `${line}\n`).join("")));
-      return lines.length - kept.length;
+      const lines = await readLines(this.file);
+      let dropped = 0;
+      const kept = lines.flatMap((line) => {
+        const entry = parseKnownHostsLine(line);
+        if (entry?.mark !== "host" || !entry.matches(name)) return [line];
+        dropped += 1;
+        return entry.isPattern ? [`!${name},${line.trimStart()}`] : [];
+      });
+      if (dropped > 0) await writeAtomically(this.file, kept.join("\n"));
+      return dropped;
     });
   }
 
-  private async lines(): Promise<string[]> {
-    const text = await readFile(this.file, "utf8").catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return "";
-      throw error;
-    });
-    return text.split("\n").filter((line) => line !== "");
+  private async entries(): Promise<readonly Entry[]> {
+    const files = [this.file, ...this.others];
+    const texts = await Promise.all(files.map((file, index) => readLines(file, index > 0)));
+    return texts.flatMap((lines, index) =>
+      lines.flatMap((text, at) => {
+        const entry = parseKnownHostsLine(text);
+        return entry === undefined ? [] : [{ ...entry, place: { file: files[index] ?? "", line: at + 1 } }];
+      }),
+    );
   }
 
-  /** One write with O_APPEND, so that lines of several writers do not mix; a last line without line break (a crash) is closed first. */
+  /** One write with O_APPEND, so that lines of several writers do not mix; a last line without line break (an editor's, or a torn one) is closed first. */
   private async append(line: string): Promise<void> {
-    // A verb that only looks may be the first one that reaches the hosts.
-    await mkdir(dirname(this.file), { recursive: true, mode: 0o700 });
-    const file = await open(this.file, "a+", 0o600);
     try {
-      const { size } = await file.stat();
-      const last = Buffer.alloc(1);
-      if (size > 0) await file.read(last, 0, 1, size - 1);
-      await file.write(size > 0 && last.toString() !== "\n" ? `\n${line}` : line);
-      await file.chmod(0o600);
-      await file.sync();
-    } finally {
-      await file.close();
+      // A verb that only looks may be the first one that reaches the hosts.
+      await makeFolder(dirname(this.file));
+      const file = await open(this.file, "a+", 0o600);
+      try {
+        const { size, mode } = await file.stat();
+        const last = Buffer.alloc(1);
+        if (size > 0) await file.read(last, 0, 1, size - 1);
+        await file.appendFile(size > 0 && last.toString() !== "\n" ? `\n${line}` : line);
+        if ((mode & 0o077) !== 0) await file.chmod(0o600);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await syncFolder(dirname(this.file));
+    } catch (error) {
+      throw errnoOf(error) === undefined ? error : fileNotWritten(this.file, error);
     }
   }
 
@@ -107,21 +154,28 @@ export class KnownHosts {
   }
 }
 
-/** A line of known_hosts; undefined for comments, markers (`@cert-authority`) and what is none. */
-function parseLine(line: string): { readonly key: HostKey; matches(name: string): boolean } | undefined {
-  const [names, type, blob] = line.trim().split(/\s+/);
-  if (names === undefined || type === undefined || blob === undefined || /^[#@]/.test(names)) return undefined;
-  return { key: { type, blob }, matches: (name) => names.split(",").some((pattern) => isSameName(pattern, name)) };
+interface Entry extends KnownHostsLine {
+  readonly place: Pick<KnownKey, "file" | "line">;
 }
 
-/** ssh writes hashed names where HashKnownHosts is on: `|1|SALT|HMAC-SHA1`. */
-function isSameName(pattern: string, name: string): boolean {
-  const [, version, salt, hash] = pattern.split("|");
-  if (version !== "1" || salt === undefined) return pattern === name;
-  return createHmac("sha1", Buffer.from(salt, "base64")).update(name).digest("base64") === hash;
+async function readLines(file: string, other = false): Promise<string[]> {
+  const text = await readIfPresent(file).catch((error: unknown) => {
+    if (other) return undefined;
+    throw error;
+  });
+  return (text ?? "").split("\n");
 }
 
-/** The type stands at the start of the blob, as a string with its length before it (RFC 4253, 6.6). */
-function keyType(blob: Buffer): string {
-  return blob.toString("latin1", 4, 4 + blob.readUInt32BE(0));
+/** `[host]:port`, and the host alone. */
+function names(name: string): readonly string[] {
+  const [, host] = /^\[(.*)\]:\d+$/.exec(name) ?? [];
+  return host === undefined ? [name] : [name, host];
+}
+
+function keysIn(entries: readonly Entry[], mark: KeyMark, name: string): KnownKey[] {
+  return entries.filter((entry) => entry.mark === mark && entry.matches(name)).map(({ key, place }) => ({ ...key, ...place }));
+}
+
+function blobsOf(entries: readonly Entry[], mark: KeyMark, wanted: readonly string[]): ReadonlySet<string> {
+  return new Set(wanted.flatMap((name) => keysIn(entries, mark, name).map(({ blob }) => blob)));
 }

@@ -1,32 +1,15 @@
-import { spawn } from "node:child_process";
-import { mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
-import { homedir, tmpdir } from "node:os";
+import { open, readFile, rm, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
+import { replaceFile } from "../base/atomic.ts";
+import { plainEnvironment, startProgram } from "../base/process.ts";
+import { temporaryFolder } from "../base/temporary-folder.ts";
 import type { CommandResult, Connection, ProbeResult, RunOptions, WriteOptions } from "./connection.ts";
-import { cannotDial, cannotRead, cannotStart, cannotWrite } from "./errors.ts";
-import { replaceFile } from "./local-files.ts";
-import { OutputStream } from "./output.ts";
+import { cannotDial, cannotRead, cannotStart, cannotWrite, tooMuchOutput } from "./errors.ts";
+import { LONGEST_OUTPUT, OutputStream } from "./output.ts";
+import { assertOurs } from "./socket-owner.ts";
 import { DIAL_TIMEOUT_MS, dialDirectly, PROBE_TIMEOUT_MS } from "./sockets.ts";
-
-/**
- * What a command on this computer gets of our environment: as little as a fresh SSH login would give, so that both targets behave alike and no password that
- * came by environment lives on in `/proc/PID/environ` of a Redis that was started.
- */
-const ENVIRONMENT = [
-  "HOME",
-  "USER",
-  "LOGNAME",
-  "TMPDIR",
-  "TZ",
-  "CC",
-  "http_proxy",
-  "https_proxy",
-  "no_proxy",
-  "HTTP_PROXY",
-  "HTTPS_PROXY",
-  "NO_PROXY",
-];
 
 /** sbin is missing on the PATH of ordinary users of some distributions; the scripts need `sysctl` and `ss`. */
 export const PATH_TAIL = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -34,31 +17,37 @@ export const PATH_TAIL = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbi
 /** Longest script that is passed as an argument, in bytes: one argument holds at most 128 KiB on Linux (MAX_ARG_STRLEN of execve(2)). */
 const LONGEST_ARGUMENT = 120 * 1024;
 
-/** From the first signal to the second, in milliseconds. */
-const GRACE_MS = 2_000;
+export interface LocalOptions {
+  /** The interruption of the run. */
+  readonly signal?: AbortSignal | undefined;
+  /** Users, by id, whose servers are dialled as our own are. @default none */
+  readonly trusted?: readonly number[];
+}
 
-/** Process groups of commands that still run; when this process ends in an orderly way, they end too. */
-const running = new Set<number>();
-process.on("exit", () => {
-  for (const group of running) killGroup(group, "SIGTERM");
-});
-
-/** A host that is this computer: commands are children of the calling user. `root` and `owner` are ignored, everything is the caller's. */
-export function openLocalConnection(host: string): Connection {
-  return new LocalConnection(host);
+/**
+ * A host that is this computer: commands are children of the calling user. `root` and `owner` are ignored, everything is the caller's. A server of another user is not dialled: on Linux
+ * `dial` rejects with `connection.not-ours` before anything is sent; other systems do not say whose it is.
+ */
+export function openLocalConnection(host: string, options: LocalOptions = {}): Connection {
+  return new LocalConnection(host, options);
 }
 
 class LocalConnection implements Connection {
   readonly host: string;
+  private readonly signal: AbortSignal | undefined;
+  private readonly trusted: readonly number[];
 
-  constructor(host: string) {
+  constructor(host: string, { signal, trusted = [] }: LocalOptions) {
     this.host = host;
+    this.signal = signal;
+    this.trusted = trusted;
   }
 
-  async run(script: string, options: RunOptions): Promise<CommandResult> {
+  async run(script: string, given: RunOptions): Promise<CommandResult> {
+    const options = given.look === true ? { ...given, signal: given.signal ?? this.signal } : given;
     options.signal?.throwIfAborted();
     if (Buffer.byteLength(script) <= LONGEST_ARGUMENT) return this.spawn(["-c", script], options);
-    const folder = await mkdtemp(join(tmpdir(), "redis-lab-"));
+    const folder = await temporaryFolder("script");
     try {
       const file = join(folder, "script");
       await writeFile(file, script, { mode: 0o600 });
@@ -109,13 +98,20 @@ class LocalConnection implements Connection {
   }
 
   async dial(address: string, port: number, timeoutMs = DIAL_TIMEOUT_MS): Promise<Duplex> {
-    const dialled = await dialDirectly(address, port, timeoutMs);
+    const dialled = await dialDirectly(address, port, timeoutMs, this.signal);
     if ("failure" in dialled) throw cannotDial(this.host, `${address}:${port}`, dialled.failure, dialled.cause);
-    return dialled.socket;
+    const { socket } = dialled;
+    try {
+      await assertOurs(socket, this.host, { address, port }, this.trusted);
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
+    return socket;
   }
 
   async probe(address: string, port: number, timeoutMs = PROBE_TIMEOUT_MS): Promise<ProbeResult> {
-    const dialled = await dialDirectly(address, port, timeoutMs);
+    const dialled = await dialDirectly(address, port, timeoutMs, this.signal);
     if ("failure" in dialled) return dialled.failure;
     dialled.socket.destroy();
     return "open";
@@ -131,82 +127,48 @@ class LocalConnection implements Connection {
     }
   }
 
-  private spawn(args: readonly string[], options: RunOptions): Promise<CommandResult> {
-    const started = performance.now();
-    return new Promise((resolve, reject) => {
-      // `detached` makes a process group of its own, so that a time-out ends the command with all its children.
-      const child = spawn("sh", args, { detached: true, cwd: "/", env: environment(), stdio: ["pipe", "pipe", "pipe"] });
-      const stdout = new OutputStream(options.onLine);
-      const stderr = new OutputStream(options.onLine);
-      let timedOut = false;
-      let second: NodeJS.Timeout | undefined;
-      const stop = () => {
-        if (child.pid === undefined || second !== undefined) return;
-        const group = child.pid;
-        killGroup(group, "SIGTERM");
-        second = setTimeout(() => {
-          killGroup(group, "SIGKILL");
-          // A child that left the group may still hold the pipes: it shall not hold us.
-          child.stdout.destroy();
-          child.stderr.destroy();
-        }, GRACE_MS);
-      };
-      const timer = setTimeout(() => {
-        timedOut = true;
-        stop();
-      }, options.timeoutMs ?? 60_000);
-      options.signal?.addEventListener("abort", stop, { once: true });
-      const settle = () => {
-        clearTimeout(timer);
-        clearTimeout(second);
-        options.signal?.removeEventListener("abort", stop);
-        if (child.pid !== undefined) running.delete(child.pid);
-        stdout.end();
-        stderr.end();
-      };
-
-      child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));
-      child.stderr.on("data", (chunk: Buffer) => stderr.push(chunk));
-      // A command may end without reading all of its input; that is no fault (EPIPE).
-      child.stdin.on("error", () => {});
-      child.stdin.end(options.input ?? "");
-      if (child.pid !== undefined) running.add(child.pid);
-      child.once("error", (error) => {
-        if (child.pid !== undefined) return;
-        settle();
-        reject(cannotStart(this.host, options.title, error));
-      });
-      child.once("close", (exitCode, signal) => {
-        settle();
-        if (options.signal?.aborted) return reject(options.signal.reason);
-        resolve({
-          host: this.host,
-          title: options.title,
-          exitCode: timedOut ? null : exitCode,
-          signal: signal ?? undefined,
-          stdout: stdout.text(),
-          stderr: stderr.text(),
-          timedOut,
-          durationMs: Math.round(performance.now() - started),
-        });
-      });
+  private async spawn(args: readonly string[], options: RunOptions): Promise<CommandResult> {
+    const begin = performance.now();
+    const { input, timeoutMs = 60_000, signal, kept } = options;
+    const stdout = new OutputStream(options.onLine, kept);
+    const stderr = new OutputStream(options.onLine, kept);
+    const into = (output: OutputStream) => (chunk: Buffer) => {
+      output.push(chunk);
+      if (output.tooLong) void program.stop();
+      return options.room?.();
+    };
+    const program = startProgram("sh", args, {
+      environment: environment(),
+      cwd: "/",
+      input,
+      timeoutMs,
+      signal,
+      onStdout: into(stdout),
+      onStderr: into(stderr),
     });
+    const end = await program.ended;
+    stdout.end();
+    stderr.end();
+    if (end.failure !== undefined) throw cannotStart(this.host, options.title, end.failure);
+    signal?.throwIfAborted();
+    if (stdout.tooLong || stderr.tooLong) throw tooMuchOutput(this.host, options.title, LONGEST_OUTPUT);
+    return {
+      host: this.host,
+      title: options.title,
+      exitCode: end.exitCode,
+      signal: end.signal,
+      stdout: stdout.text(),
+      stderr: stderr.text(),
+      timedOut: end.timedOut,
+      durationMs: Math.round(performance.now() - begin),
+    };
   }
 }
 
 function environment(): NodeJS.ProcessEnv {
-  const kept = ENVIRONMENT.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]));
   const path = [process.env.PATH, PATH_TAIL].filter(Boolean).join(":");
   // Messages of system tools are parsed: they must not depend on the caller's language.
-  return { HOME: homedir(), ...Object.fromEntries(kept), PATH: path, LC_ALL: "C" };
-}
-
-function killGroup(group: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(-group, signal);
-  } catch {
-    // Already gone.
-  }
+  return { HOME: homedir(), ...plainEnvironment(), PATH: path, LC_ALL: "C" };
 }
 
 function errnoOf(error: unknown): string | undefined {

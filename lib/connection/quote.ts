@@ -27,7 +27,7 @@ export function shellQuote(value: ShellValue): string {
     return `'${value.replaceAll("'", `'\\''`)}'`;
   }
   if (typeof value === "number") {
-    if (!Number.isFinite(value)) throw new RangeError(`${value} is no number for a shell script`);
+    if (!Number.isFinite(value)) throw new RangeError(`${value} is not a number for a shell script`);
     return String(value);
   }
   if ("rawShell" in value) return value.rawShell;

@@ -1,7 +1,7 @@
 import pRetry from "p-retry";
 import type { SshLink } from "./ssh-link.ts";
 
-/** The callback of ssh2's `exec` and `sftp`. */
+/** The callback of ssh2's `exec`. */
 type Done<T> = (error: Error | undefined, channel: T) => void;
 
 /** The connection had ended when a channel was asked for, or ended before the answer. ssh2 knows that a moment before `isOpen` of the link does. */

@@ -1,11 +1,27 @@
 import { randomBytes } from "node:crypto";
+import { Readable, type Writable } from "node:stream";
 import type { ClientChannel } from "ssh2";
+import { PATIENCE_MS } from "../base/patience.ts";
 import type { RunOptions } from "./connection.ts";
-import { cannotWrite, connectionLost, noChannel, noShell, sudoRefused } from "./errors.ts";
-import { OutputStream } from "./output.ts";
+import { cannotWrite, connectionLost, noChannel, noShell, sudoRefused, tooMuchOutput } from "./errors.ts";
+import { LONGEST_OUTPUT, OutputStream } from "./output.ts";
 import { raw, sh } from "./quote.ts";
 import { ConnectionEnded, openChannel } from "./ssh-channel.ts";
 import type { SshLink } from "./ssh-link.ts";
+
+/** What `exec` takes beside a script. */
+export interface ExecOptions extends Omit<RunOptions, "input"> {
+  /** Bytes for standard input, or a stream of them, read no faster than the other side takes them. @default empty */
+  readonly input?: string | Buffer | Readable | undefined;
+  /** Called with the bytes of a streamed `input` that were read so far; ssh2 may still hold some of them. */
+  readonly onSent?: ((bytes: number) => void) | undefined;
+  /** Takes the bytes of standard output, which is then empty in the result. @default they are kept in memory */
+  readonly output?: Writable | undefined;
+  /** The most that `output` takes, in bytes. @default no limit */
+  readonly longestBytes?: number | undefined;
+  /** The time-out is counted from the last byte that went in or out. @default false: from the start */
+  readonly patient?: boolean | undefined;
+}
 
 /** What a command gave, as bytes. */
 export interface ExecResult {
@@ -34,9 +50,9 @@ const GRACE_MS = 5_000;
  * word is written to both outputs: what came before it (shell start-up files, warnings of sudo) is not the script's, and where it never comes, the script has not
  * run. It also tells the process group that a time-out has to end: sshd before 7.9 knows no signal request, and none reaches what sudo started.
  *
- * @throws LabError `connection.lost`, `.no-session`, `.sudo`, `.no-shell`; the reason of `options.signal`
+ * @throws LabError `connection.lost`, `.no-session`, `.sudo`, `.no-shell`; the reason of `options.signal`; the error of `options.input` or `options.output`
  */
-export async function exec(link: SshLink, host: string, script: string, options: RunOptions): Promise<ExecResult> {
+export async function exec(link: SshLink, host: string, script: string, options: ExecOptions): Promise<ExecResult> {
   options.signal?.throwIfAborted();
   const sudo = options.root === true && link.endpoint.user !== "root";
   const nonce = `redis-lab:${randomBytes(8).toString("hex")}:`;
@@ -48,8 +64,8 @@ export async function exec(link: SshLink, host: string, script: string, options:
   const file = `${folder}/script`;
   const text = `rm -rf -- ${folder}\n${prelude(nonce)}\n${script}\n`;
   const store = sh`umask 077 && mkdir ${folder} && cat > ${file} && test "$(wc -c < ${file})" -eq ${Buffer.byteLength(text)}`;
-  const { root: _, onLine: __, ...plain } = options;
-  const stored = await exec(link, host, store, { ...plain, input: text });
+  const { title, timeoutMs, signal } = options;
+  const stored = await exec(link, host, store, { title, timeoutMs, signal, input: text });
   if (stored.exitCode !== 0) throw cannotWrite(host, folder, stored.stderr.toString("utf8").trim() || `exit code ${stored.exitCode}`);
   return execLine(link, host, commandLine(sudo, file), nonce, sudo, options);
 }
@@ -66,7 +82,14 @@ printf '%s%s\\n' ${nonce} "$_group"; printf '%s%s\\n' ${nonce} "$_group" >&2
 unset _a _b _c _d _group _e; PATH=$PATH:${raw(PATH_TAIL)} LC_ALL=C; export PATH LC_ALL`;
 }
 
-async function execLine(link: SshLink, host: string, line: string, nonce: string, sudo: boolean, options: RunOptions): Promise<ExecResult> {
+async function execLine(
+  link: SshLink,
+  host: string,
+  line: string,
+  nonce: string,
+  sudo: boolean,
+  options: ExecOptions,
+): Promise<ExecResult> {
   const follow = (channel: ClientChannel) => followChannel(link, host, channel, nonce, sudo, options);
   const { used } = await openExec(link, line, follow).catch((error: Error) => {
     const ended = error instanceof ConnectionEnded || !link.isOpen();
@@ -85,17 +108,33 @@ function followChannel(
   channel: ClientChannel,
   nonce: string,
   sudo: boolean,
-  options: RunOptions,
+  options: ExecOptions,
 ): Promise<ExecResult> {
   const started = performance.now();
   return new Promise((resolve, reject) => {
     // Stopped before it told its group: it is ended as soon as it does.
     const onGroup = (group: number) => stopping && killGroup(link, group, sudo);
-    const stdout = new MarkedStream(nonce, () => {}, options.onLine);
-    const stderr = new MarkedStream(nonce, onGroup, options.onLine);
+    const stdout = new MarkedStream(nonce, () => {}, new OutputStream(options.onLine, options.kept), options);
+    const stderr = new MarkedStream(nonce, onGroup, new OutputStream(options.onLine, options.kept));
+    let fault: Error | undefined;
     let exit: { readonly code: number | null; readonly signal: string | undefined } | undefined;
     let timedOut = false;
     let stopping = false;
+    // Until there is room; what was not taken before the command was stopped is thrown away.
+    let held = false;
+    const wait = () => {
+      const room = stopping ? undefined : options.room?.();
+      if (room === undefined || held) return;
+      held = true;
+      channel.pause();
+      channel.stderr.pause();
+      void room.then(() => {
+        if (stopping) return;
+        held = false;
+        channel.resume();
+        channel.stderr.resume();
+      });
+    };
     let lastWait: NodeJS.Timeout | undefined;
 
     const settle = () => {
@@ -104,6 +143,8 @@ function followChannel(
       options.signal?.removeEventListener("abort", stop);
       stdout.end();
       stderr.end();
+      if (options.input instanceof Readable) options.input.destroy();
+      if (fault !== undefined) return reject(fault);
       if (options.signal?.aborted) return reject(options.signal.reason);
       // An exit code may come before the last output: with a broken connection it says nothing.
       if (!timedOut && (exit === undefined || !link.isOpen())) return reject(connectionLost(host, options.title, link.fault()));
@@ -123,12 +164,19 @@ function followChannel(
     const stop = () => {
       if (stopping) return;
       stopping = true;
+      if (held) {
+        channel.resume();
+        channel.stderr.resume();
+      }
       if (stderr.group !== undefined) killGroup(link, stderr.group, sudo);
       // Something that left the process group may hold the outputs open for ever.
-      lastWait = setTimeout(() => {
-        channel.close();
-        settle();
-      }, GRACE_MS);
+      lastWait = setTimeout(
+        () => {
+          channel.close();
+          settle();
+        },
+        options.signal?.aborted === true ? PATIENCE_MS : GRACE_MS,
+      );
     };
     const timer = setTimeout(() => {
       timedOut = true;
@@ -137,15 +185,45 @@ function followChannel(
     if (options.signal?.aborted) stop();
     options.signal?.addEventListener("abort", stop, { once: true });
 
-    channel.on("data", (chunk: Buffer) => stdout.push(chunk));
-    channel.stderr.on("data", (chunk: Buffer) => stderr.push(chunk));
+    const moved = () => options.patient === true && timer.refresh();
+    const failWith = (error: Error) => {
+      fault ??= error;
+      stop();
+    };
+    channel.on("data", (chunk: Buffer) => {
+      moved();
+      if (stopping && held) return;
+      // Where the file grows slower than the network brings it, sshd is held back.
+      const goesOn = stdout.push(chunk);
+      // At once: no more may come after what is one byte too much.
+      if (stdout.tooLong) return failWith(tooMuchOutput(host, options.title, options.longestBytes ?? LONGEST_OUTPUT));
+      if (goesOn) return wait();
+      channel.pause();
+      options.output?.once("drain", () => channel.resume());
+    });
+    options.output?.on("error", failWith);
+    channel.stderr.on("data", (chunk: Buffer) => {
+      if (stopping && held) return;
+      stderr.push(chunk);
+      if (stderr.tooLong) return failWith(tooMuchOutput(host, options.title, LONGEST_OUTPUT));
+      wait();
+    });
     channel.on("exit", (code: number | null, signal?: string) => {
       exit = { code, signal: signal === undefined ? undefined : `SIG${signal.replace(/^SIG/, "")}` };
     });
     // A command may end without reading all of its input; that is no fault.
     channel.on("error", () => {});
     channel.once("close", settle);
-    channel.end(options.input ?? "");
+    if (options.input instanceof Readable) {
+      let sent = 0;
+      // Listened to in the same turn as it is piped: the first listener lets it flow.
+      const count = (chunk: Buffer) => {
+        moved();
+        sent += chunk.length;
+        options.onSent?.(sent);
+      };
+      options.input.on("data", count).on("error", failWith).pipe(channel);
+    } else channel.end(options.input ?? "");
   });
 }
 
@@ -163,35 +241,60 @@ kill -s KILL -- -${group}`;
   openExec(link, commandLine(sudo, "-c", script), discard).catch(() => {});
 }
 
+/** The most that start-up files and sudo say before the script, in bytes. */
+const LONGEST_HEAD = 1 << 20;
+
 /** An output whose first lines are not the script's. */
 class MarkedStream {
   /** The process group of the script; undefined while the marker has not come. */
   group: number | undefined;
   private head: Buffer = Buffer.alloc(0);
   private readonly output: OutputStream;
+  private readonly target: Writable | undefined;
+  private readonly longestBytes: number;
+  private taken = 0;
   private readonly marker: Buffer;
   private readonly onGroup: (group: number) => void;
 
-  constructor(marker: string, onGroup: (group: number) => void, onLine?: (line: string) => void) {
+  /** @param target takes the bytes instead of `output` */
+  constructor(
+    marker: string,
+    onGroup: (group: number) => void,
+    output: OutputStream,
+    { output: target, longestBytes = Number.POSITIVE_INFINITY }: Pick<ExecOptions, "output" | "longestBytes"> = {},
+  ) {
     this.marker = Buffer.from(marker);
     this.onGroup = onGroup;
-    this.output = new OutputStream(onLine);
+    this.output = output;
+    this.target = target;
+    this.longestBytes = longestBytes;
   }
 
-  push(chunk: Buffer): void {
-    if (this.group !== undefined) {
-      this.output.push(chunk);
-      return;
-    }
+  /** @returns false where the target asks for a pause, until its `drain` */
+  push(chunk: Buffer): boolean {
+    if (this.group !== undefined) return this.take(chunk);
     this.head = Buffer.concat([this.head, chunk]);
+    if (this.tooLong) return true;
     const start = this.head.indexOf(this.marker);
     const end = start === -1 ? -1 : this.head.indexOf("\n", start);
-    if (end === -1) return;
+    if (end === -1) return true;
     this.group = Number(this.head.toString("latin1", start + this.marker.length, end));
     const rest = this.head.subarray(end + 1);
     this.head = Buffer.alloc(0);
     this.onGroup(this.group);
-    if (rest.length > 0) this.output.push(rest);
+    return rest.length === 0 || this.take(rest);
+  }
+
+  /** What comes does not end, or is not the script's. */
+  get tooLong(): boolean {
+    return this.group === undefined ? this.head.length > LONGEST_HEAD : this.output.tooLong || this.taken > this.longestBytes;
+  }
+
+  private take(chunk: Buffer): boolean {
+    this.taken += chunk.length;
+    if (this.target !== undefined) return this.tooLong || this.target.write(chunk);
+    this.output.push(chunk);
+    return true;
   }
 
   end(): void {

@@ -11,23 +11,21 @@ export interface Placing {
   readonly owner: string | undefined;
   /** Bytes that must have arrived. */
   readonly size: number;
-  /** Private folder with the file `content` to take it from; it is removed afterwards. @default standard input */
-  readonly from?: string;
 }
 
 /**
- * Puts a file in its place in one step: a temporary file in the same folder, flushed, owner and mode set, renamed, labelled where SELinux is on. The size is checked,
+ * Puts standard input in its place in one step: a temporary file in the same folder, flushed, owner and mode set, renamed, labelled where SELinux is on. The size is checked,
  * because standard input simply ends when the connection is cut; then the complaint goes into a broken pipe, whose signal must not skip the cleaning up. `sync FOLDER` flushes that folder alone from coreutils 8.24; before, it flushes everything.
  */
-export function placeScript({ path, mode, owner, size, from }: Placing): string {
+export function placeScript({ path, mode, owner, size }: Placing): string {
   const folder = dirname(path);
   return sh`set -e
 umask 077
-new= from=${from ?? ""}
-trap 'rm -rf -- "$new" "$from"' EXIT
+new=
+trap 'rm -f -- "$new"' EXIT
 trap 'exit 1' HUP INT PIPE TERM
 new=$(mktemp ${`${folder}/.${basename(path).slice(0, 200)}.XXXXXXXXXX`})
-dd ${raw(from === undefined ? "" : 'if="$from/content"')} of="$new" bs=65536 conv=fsync status=none
+dd of="$new" bs=65536 conv=fsync status=none
 if [ "$(wc -c < "$new")" -ne ${size} ]; then echo 'not all bytes arrived' >&2; exit 1; fi
 ${raw(owner === undefined ? "" : sh`chown -- ${owner} "$new"`)}
 chmod -- ${mode.toString(8).padStart(4, "0")} "$new"
@@ -41,29 +39,4 @@ sync -- ${folder} 2> /dev/null || :
 export function readScript(path: string): string {
   return sh`[ -e ${path} ] || exit ${NO_SUCH_FILE}
 exec cat -- ${path}`;
-}
-
-/** Folders of transfers on the other side. */
-const TRANSFER = "/tmp/redis-lab-transfer-XXXXXXXXXX";
-
-/** Makes a private folder of the login user and prints it. Those that a broken connection left behind are removed after a day. */
-export function transferFolderScript(): string {
-  return sh`umask 077
-find /tmp -maxdepth 1 -name 'redis-lab-transfer-*' -user "$(id -u)" -mmin +1440 -exec rm -rf -- {} + 2> /dev/null
-mktemp -d ${TRANSFER}
-`;
-}
-
-/** Copies a file, as root, to where the login user (SUDO_UID of sudo(8)) may fetch it; prints its folder. The caller removes the folder. */
-export function lendScript(path: string): string {
-  return sh`set -e
-[ -e ${path} ] || exit ${NO_SUCH_FILE}
-umask 077
-folder=$(mktemp -d ${TRANSFER})
-trap 'rm -rf -- "$folder"' EXIT
-cp -- ${path} "$folder/content"
-chown -R -- "\${SUDO_UID:-0}" "$folder"
-trap - EXIT
-printf '%s' "$folder"
-`;
 }

@@ -1,6 +1,8 @@
 import type { Duplex } from "node:stream";
 import type { Client } from "ssh2";
+import { afterPatience } from "../base/patience.ts";
 import type { ProbeResult } from "./connection.ts";
+import { givenUp } from "./errors.ts";
 
 export type Forwarded = { readonly socket: Duplex } | Failed;
 interface Failed {
@@ -15,16 +17,29 @@ interface Failed {
 /** SSH_OPEN_ADMINISTRATIVELY_PROHIBITED of RFC 4254, 5.1. */
 const PROHIBITED = 1;
 
-/** A TCP connection that the SSH server makes for us (direct-tcpip). Never rejects. */
-export function dialForwarded(link: { readonly client: Client }, address: string, port: number, timeoutMs: number): Promise<Forwarded> {
-  return new Promise((resolve) => {
+/** A TCP connection that the SSH server makes for us (direct-tcpip). Rejects after an interruption alone. @throws LabError `connection.given-up` */
+export function dialForwarded(
+  link: { readonly client: Client },
+  address: string,
+  port: number,
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<Forwarded> {
+  return new Promise((resolve, reject) => {
     let late = false;
     const timer = setTimeout(() => {
       late = true;
+      stopWatching();
       resolve({ failure: "timeout", vague: false, ended: false, cause: undefined });
     }, timeoutMs);
+    const stopWatching = afterPatience(signal, () => {
+      late = true;
+      clearTimeout(timer);
+      reject(givenUp("over SSH", `${address}:${port}`));
+    });
     const fail = (error: Error & { reason?: unknown }, ended: boolean) => {
       clearTimeout(timer);
+      stopWatching();
       resolve({ ...failureOf(error), ended, cause: error });
     };
     try {
@@ -33,6 +48,7 @@ export function dialForwarded(link: { readonly client: Client }, address: string
         if (error) return fail(error, false);
         if (late) return channel.destroy();
         clearTimeout(timer);
+        stopWatching();
         // A reader that has gone must not end the process when the connection breaks later.
         channel.on("error", () => {});
         resolve({ socket: channel });

@@ -1,42 +1,46 @@
-import { stat } from "node:fs/promises";
-import type { Duplex } from "node:stream";
+import { once } from "node:events";
+import { createWriteStream } from "node:fs";
+import { open } from "node:fs/promises";
+import type { Duplex, Readable } from "node:stream";
 import pLimit from "p-limit";
-import type { SFTPWrapper } from "ssh2";
-import { isLabError } from "../error.ts";
+import { replaceFile } from "../base/atomic.ts";
+import { isLabError } from "../base/error.ts";
 import type { Login } from "../lab/targets.ts";
 import type { CommandResult, Connection, ProbeResult, RunOptions, WriteOptions } from "./connection.ts";
-import { cannotDial, cannotRead, cannotWrite, closedConnection, connectionLost, noSftp } from "./errors.ts";
-import { replaceFile } from "./local-files.ts";
+import { cannotDial, cannotRead, cannotWrite, closedConnection, connectionLost, givenUp } from "./errors.ts";
 import { sh } from "./quote.ts";
 import { DIAL_TIMEOUT_MS, PROBE_TIMEOUT_MS } from "./sockets.ts";
-import { ConnectionEnded, openChannel } from "./ssh-channel.ts";
-import { type ExecResult, exec } from "./ssh-exec.ts";
-import { lendScript, NO_SUCH_FILE, placeScript, readScript, transferFolderScript } from "./ssh-files.ts";
+import { resolveEndpoint, type SshEndpoint } from "./ssh-endpoint.ts";
+import { type ExecOptions, type ExecResult, exec } from "./ssh-exec.ts";
+import { NO_SUCH_FILE, placeScript, readScript } from "./ssh-files.ts";
 import { dialForwarded } from "./ssh-forward.ts";
-import { endpointOf, openLink, type SshLink, type SshOptions } from "./ssh-link.ts";
+import { nameOf, openLink, type SshLink, type SshOptions } from "./ssh-link.ts";
 
 export type { SshOptions } from "./ssh-link.ts";
 
 /** Sessions at a time on one connection: sshd's MaxSessions is 10, and a time-out needs one more to end its command. Forwarded ports do not count. */
 const SESSIONS = 8;
 
-/** Time-outs of file operations, in milliseconds: for a whole file, however long its upload took before. */
+/** The most that a download may bring, in bytes: programs that a host compiled have a few dozen millions. */
+const LONGEST_DOWNLOAD = 1 << 30;
+
+/** Longest time in which a file that is written or read does not get on, in milliseconds. */
 const FILE_TIMEOUT_MS = 120_000;
 
 /**
  * Connects to a host over SSH and keeps one connection to it open. When it breaks, what was under way is rejected with `connection.lost`; the next call connects
  * anew.
  *
- * @throws LabError `connection.*` where the host cannot be reached, refuses our keys or shows another host key than the pinned one
+ * @throws LabError `connection.*` where the host cannot be reached, refuses our keys or shows another host key than the pinned one, and those of `resolveEndpoint`
  */
 export async function openSshConnection(
   host: string,
   settings: Login & { readonly address: string },
   options: SshOptions,
 ): Promise<Connection> {
-  const endpoint = endpointOf(settings);
+  const endpoint = await resolveEndpoint(host, settings, options);
   const connect = () => openLink(host, endpoint, options);
-  return new SshConnection(host, await connect(), connect);
+  return new SshConnection(host, await connect(), connect, endpoint, options.signal);
 }
 
 class SshConnection implements Connection {
@@ -44,9 +48,13 @@ class SshConnection implements Connection {
   private current: Promise<SshLink>;
   private readonly connect: () => Promise<SshLink>;
   private readonly sessions = pLimit(SESSIONS);
+  private readonly endpoint: SshEndpoint;
+  private readonly signal: AbortSignal | undefined;
   private closed = false;
 
-  constructor(host: string, link: SshLink, connect: () => Promise<SshLink>) {
+  constructor(host: string, link: SshLink, connect: () => Promise<SshLink>, endpoint: SshEndpoint, signal: AbortSignal | undefined) {
+    this.endpoint = endpoint;
+    this.signal = signal;
     this.host = host;
     this.current = Promise.resolve(link);
     this.connect = connect;
@@ -74,50 +82,57 @@ class SshConnection implements Connection {
     path: string,
     options: WriteOptions & { readonly onBytes?: (sent: number, total: number) => void },
   ): Promise<void> {
-    const { size } = await stat(localPath).catch((error: NodeJS.ErrnoException) => {
-      throw cannotRead("this computer", localPath, error.message, error.code, error);
-    });
-    const made = await this.exec(transferFolderScript(), { title: `upload ${path}` });
-    if (made.exitCode !== 0) throw cannotWrite(this.host, "/tmp", ...reasonOf(made));
-    const folder = made.stdout.toString("utf8").trim();
+    const unreadable = (error: NodeJS.ErrnoException) => cannotRead("this computer", localPath, error.message, error.code, error);
+    // Opened before the way to the host is: an error of a stream to which nothing listens yet would end the process.
+    const file = await open(localPath, "r").catch((error: NodeJS.ErrnoException) => Promise.reject(unreadable(error)));
+    let content: Readable | undefined;
     try {
-      await this.sftp(`upload ${path}`, (sftp) =>
-        transfer((done) => {
-          const step = (sent: number) => options.onBytes?.(sent, size);
-          sftp.fastPut(localPath, `${folder}/content`, { mode: 0o600, step }, done);
-        }),
-      );
+      const { size } = await file.stat();
+      const script = placeScript({ path, mode: options.mode, owner: options.owner, size });
+      const stream = file.createReadStream({ autoClose: false }).on("error", () => {});
+      content = stream;
+      await this.place(path, script, stream, (sent) => options.onBytes?.(sent, size));
     } catch (error) {
-      if (isLabError(error)) throw error;
-      await this.remove(folder);
-      // SFTP 3 says no more than "Failure" when the file system is full.
-      const detail = error instanceof Error ? error.message : String(error);
-      throw cannotWrite(this.host, `${folder}/content`, detail, detail === "Failure" ? "ENOSPC" : undefined, error);
+      throw !isLabError(error) && error === content?.errored ? unreadable(error as NodeJS.ErrnoException) : error;
+    } finally {
+      content?.destroy();
+      await file.close().catch(() => undefined);
     }
-    await this.place(path, placeScript({ path, mode: options.mode, owner: options.owner, size, from: folder }));
   }
 
-  async download(path: string, localPath: string): Promise<void> {
-    const title = `download ${path}`;
-    const lent = await this.exec(lendScript(path), { title, root: true, timeoutMs: FILE_TIMEOUT_MS });
-    if (lent.exitCode === NO_SUCH_FILE) throw cannotRead(this.host, path, "there is no such file", "ENOENT");
-    if (lent.exitCode !== 0) throw cannotRead(this.host, path, ...reasonOf(lent));
-    const folder = lent.stdout.toString("utf8");
+  async download(path: string, localPath: string, longestBytes = LONGEST_DOWNLOAD): Promise<void> {
+    let result: ExecResult | undefined;
     try {
-      await replaceFile(localPath, 0o600, (_file, temporary) =>
-        this.sftp(title, (sftp) => transfer((done) => sftp.fastGet(`${folder}/content`, temporary, done))),
-      );
+      await replaceFile(localPath, 0o600, async (_file, temporary) => {
+        const output = createWriteStream(temporary, { flags: "r+" }).on("error", () => {});
+        try {
+          await once(output, "open");
+          result = await this.exec(readScript(path), {
+            title: `download ${path}`,
+            root: true,
+            timeoutMs: FILE_TIMEOUT_MS,
+            patient: true,
+            output,
+            longestBytes,
+          });
+          await new Promise<void>((resolve, reject) => output.end((error?: Error | null) => (error ? reject(error) : resolve())));
+        } finally {
+          output.destroy();
+        }
+        if (result.exitCode !== 0) throw new IncompleteDownload();
+      });
     } catch (error) {
       if (isLabError(error)) throw error;
-      throw cannotWrite("this computer", localPath, (error as Error).message, (error as NodeJS.ErrnoException).code, error);
-    } finally {
-      await this.remove(folder);
+      if (!(error instanceof IncompleteDownload) || result === undefined)
+        throw cannotWrite("this computer", localPath, (error as Error).message, (error as NodeJS.ErrnoException).code, error);
+      if (result.exitCode === NO_SUCH_FILE) throw cannotRead(this.host, path, "there is no such file", "ENOENT");
+      throw cannotRead(this.host, path, ...reasonOf(result));
     }
   }
 
   async dial(address: string, port: number, timeoutMs = DIAL_TIMEOUT_MS): Promise<Duplex> {
     const link = await this.link();
-    const dialled = await dialForwarded(link, address, port, timeoutMs);
+    const dialled = await dialForwarded(link, address, port, timeoutMs, this.signal);
     if ("socket" in dialled) return dialled.socket;
     if (dialled.ended || !link.isOpen()) throw connectionLost(this.host, `connecting to ${address}:${port}`, link.fault());
     const failure = dialled.vague ? await this.askBash(address, port, timeoutMs) : undefined;
@@ -126,7 +141,7 @@ class SshConnection implements Connection {
 
   async probe(address: string, port: number, timeoutMs = PROBE_TIMEOUT_MS): Promise<ProbeResult> {
     const link = await this.link();
-    const dialled = await dialForwarded(link, address, port, timeoutMs);
+    const dialled = await dialForwarded(link, address, port, timeoutMs, this.signal);
     if ("socket" in dialled) {
       dialled.socket.destroy();
       return "open";
@@ -148,53 +163,26 @@ class SshConnection implements Connection {
     const before = this.current;
     const link = await before.catch(() => undefined);
     if (link?.isOpen()) return link;
+    if (this.signal?.aborted === true) throw givenUp(this.host, nameOf(this.endpoint));
     if (this.current === before) this.current = this.connect();
     return this.current;
   }
 
-  private exec(script: string, options: RunOptions): Promise<ExecResult> {
+  private exec(script: string, given: ExecOptions): Promise<ExecResult> {
+    const options = given.look === true ? { ...given, signal: given.signal ?? this.signal } : given;
     return this.sessions(async () => exec(await this.link(), this.host, script, options));
   }
 
-  private async place(path: string, script: string, input?: string | Buffer): Promise<void> {
+  private async place(path: string, script: string, input: string | Buffer | Readable, onSent?: (bytes: number) => void): Promise<void> {
     const result = await this.exec(script, {
       title: `write ${path}`,
       root: true,
       timeoutMs: FILE_TIMEOUT_MS,
-      ...(input !== undefined && { input }),
+      patient: true,
+      input,
+      onSent,
     });
     if (result.exitCode !== 0) throw cannotWrite(this.host, path, ...reasonOf(result));
-  }
-
-  /** Best effort: what stays behind is in /tmp, readable by the login user alone. */
-  private async remove(folder: string): Promise<void> {
-    await this.exec(sh`rm -rf -- ${folder}`, { title: `remove ${folder}` }).catch(() => undefined);
-  }
-
-  private sftp(title: string, work: (sftp: SFTPWrapper) => Promise<void>): Promise<void> {
-    return this.sessions(async () => {
-      const link = await this.link();
-      const lost = link.ended.then(() => {
-        throw connectionLost(this.host, title, link.fault());
-      });
-      let sftp: SFTPWrapper | undefined;
-      try {
-        const opened = openChannel<SFTPWrapper, SFTPWrapper>(
-          link,
-          (done) => link.client.sftp(done),
-          (channel) => channel.on("error", () => {}),
-        );
-        sftp = (await opened.catch((error: Error) => Promise.reject(error instanceof ConnectionEnded ? error : noSftp(this.host, error))))
-          .used;
-        await Promise.race([work(sftp), lost]);
-      } catch (error) {
-        // The transfer may learn of the broken connection before we do.
-        if (error instanceof ConnectionEnded || !link.isOpen()) throw connectionLost(this.host, title, link.fault());
-        throw error;
-      } finally {
-        sftp?.end();
-      }
-    });
   }
 
   /**
@@ -204,7 +192,7 @@ class SshConnection implements Connection {
    */
   private async askBash(address: string, port: number, timeoutMs: number): Promise<Exclude<ProbeResult, "open"> | undefined> {
     const attempt = sh`bash -c 'exec 3<> "/dev/tcp/$0/$1"' ${address} ${port}`;
-    const result = await this.exec(attempt, { title: `probe ${address}:${port}`, timeoutMs });
+    const result = await this.exec(attempt, { title: `probe ${address}:${port}`, timeoutMs, look: true });
     const text = result.stderr.toString("utf8");
     if (result.timedOut || /timed out/.test(text)) return "timeout";
     if (/refused/.test(text)) return "refused";
@@ -212,9 +200,8 @@ class SshConnection implements Connection {
   }
 }
 
-function transfer(start: (done: (error?: Error | null) => void) => void): Promise<void> {
-  return new Promise((resolve, reject) => start((error) => (error ? reject(error) : resolve())));
-}
+/** The file was not read to its end; the result of the command says why. */
+class IncompleteDownload extends Error {}
 
 /** The last line of a failed script's complaint, and its errno where the C library's text is known. */
 function reasonOf(result: ExecResult): [detail: string, errno: string | undefined] {

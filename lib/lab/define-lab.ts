@@ -1,7 +1,10 @@
 import * as v from "valibot";
 import { checkLab } from "./check.ts";
-import { InvalidLabError, type LabFault } from "./errors.ts";
+import { InvalidLabError, type LabFault, unknownNumbers } from "./errors.ts";
+import { elementsOf, namedPath } from "./fault-path.ts";
+import { fieldFaults } from "./field-fault.ts";
 import { type HostInput, type Lab, type LabInput, labSchema } from "./schema.ts";
+import { unknownFields } from "./unknown-fields.ts";
 
 /**
  * Makes a lab of its definition: validates every field, fills in the defaults and checks the lab as a whole. The result is plain data and a valid definition
@@ -10,10 +13,11 @@ import { type HostInput, type Lab, type LabInput, labSchema } from "./schema.ts"
  * @throws InvalidLabError `lab.invalid` with every fault at once
  */
 export function defineLab(definition: LabInput): Lab {
+  const unknown = unknownFields(labSchema, definition);
   const parsed = v.safeParse(labSchema, definition);
-  if (!parsed.success) throw new InvalidLabError(String(definition.name), parsed.issues.flatMap(specific).map(toFault));
-  const faults = checkLab(parsed.output);
-  if (faults.length > 0) throw new InvalidLabError(parsed.output.name, faults);
+  const faults = parsed.success ? checkLab(parsed.output) : fieldFaults(parsed.issues);
+  if (!parsed.success || unknown.length > 0 || faults.length > 0)
+    throw new InvalidLabError(nameOf(definition), placed([...unknown, ...withoutMisspelt(faults, unknown)], definition));
   return parsed.output;
 }
 
@@ -22,33 +26,35 @@ export function defineLab(definition: LabInput): Lab {
  *
  * @param network first three numbers of the address
  * @param more further fields by number, for example `{ 78: { instances: [6379, 6380] } }`
+ * @throws LabError `lab.unknown-number` where they are of a number that is not in the list
  */
 export function numberedHosts(
   network: string,
   numbers: readonly number[],
   more: Readonly<Record<number, Partial<HostInput>>> = {},
 ): HostInput[] {
+  const stray = Object.keys(more).filter((number) => !numbers.includes(Number(number)));
+  if (stray.length > 0) throw unknownNumbers(network, numbers, stray);
   return numbers.map((number) => ({ name: `redis-${number}`, address: `${network}.${number}`, ...more[number] }));
 }
 
-/** "Expected (string | Object) but received Object" says nothing: where a field may have one of several forms, the faults inside the form that was meant. */
-function specific(issue: v.BaseIssue<unknown>): readonly v.BaseIssue<unknown>[] {
-  const path = issue.path ?? [];
-  const inside = (issue.issues ?? []).flatMap(specific).filter((each) => each.path !== undefined);
-  return inside.length === 0 ? [issue] : inside.map((each) => ({ ...each, path: [...path, ...(each.path ?? [])] as typeof each.path }));
+/** A labs file in JavaScript may define anything. */
+function nameOf(definition: unknown): string {
+  return typeof definition === "object" && definition !== null && "name" in definition ? String(definition.name) : "without a name";
 }
 
-function toFault(issue: v.BaseIssue<unknown>): LabFault {
-  const at = (issue.path ?? [])
-    .map(({ key }) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`))
-    .join("")
-    .replace(/^\./, "");
-  // A value may be a password that somebody put in the wrong field: only short plain values of other types are repeated.
-  const received =
-    typeof issue.input === "number" || typeof issue.input === "boolean"
-      ? ` (received ${issue.input})`
-      : typeof issue.input === "string" && !/secret|pass/i.test(at)
-        ? ` (received ${JSON.stringify(issue.input.slice(0, 60))})`
-        : "";
-  return { code: "lab.field", at: at === "" ? "lab" : at, text: `${issue.message}${received}` };
+/** A field is not missing where it is there and misspelt. */
+function withoutMisspelt(faults: readonly LabFault[], unknown: readonly LabFault[]): readonly LabFault[] {
+  const meant = unknown.map(({ at, text }) => {
+    const [, word] = /did you mean "([^"]*)"\?$/.exec(text) ?? [];
+    return word === undefined ? undefined : [...at.split(".").slice(0, -1), word].join(".");
+  });
+  return faults.filter(({ at, text }) => !(text.startsWith("is missing") && meant.includes(at)));
+}
+
+function placed(faults: readonly LabFault[], definition: unknown): readonly LabFault[] {
+  return faults.map((fault) => {
+    const path = elementsOf(fault.at, definition);
+    return { ...fault, at: namedPath(path), path };
+  });
 }

@@ -1,6 +1,7 @@
-import { duplicates } from "./check.ts";
 import type { LabFault } from "./errors.ts";
 import { instancesOf } from "./instances.ts";
+import { duplicates } from "./layouts/references.ts";
+import { layoutRow } from "./layouts.ts";
 import type { HypervisorSettings, Lab, SshSettings } from "./schema.ts";
 import { type SpreadProblem, spread, spreadCost, voteLimit, votesByBin } from "./spread.ts";
 
@@ -97,7 +98,7 @@ function avoidable(problem: SpreadProblem, bins: readonly number[]): Readonly<Re
 function masterPairs(lab: Lab): readonly (readonly [replica: string, master: string])[] {
   const instances = instancesOf(lab);
   const pairs = instances.flatMap(({ host, role }) => {
-    if (role.kind !== "cluster-replica" && role.kind !== "replica") return [];
+    if (!("master" in role)) return [];
     const master = instances.find(({ id }) => id === role.master)?.host;
     return master === undefined || master === host ? [] : [[host, master] as const];
   });
@@ -105,12 +106,9 @@ function masterPairs(lab: Lab): readonly (readonly [replica: string, master: str
   return [...once.values()];
 }
 
-/** What elects: the sentinels, or in a cluster the masters. */
-const ELECTORS = { cluster: ["cluster-master", "masters"], sentinel: ["sentinel", "sentinels"] } as const;
-
 function votesOf(lab: Lab, host: string): number {
-  const [kind] = ELECTORS[lab.layout.kind];
-  return instancesOf(lab).filter((instance) => instance.host === host && instance.role.kind === kind).length;
+  const electors = layoutRow(lab.layout).electors;
+  return instancesOf(lab).filter((instance) => instance.host === host && instance.role.kind === electors?.role).length;
 }
 
 function breachesOf(lab: Lab, problem: SpreadProblem, bins: readonly number[], names: readonly string[]): readonly Breach[] {
@@ -121,7 +119,7 @@ function breachesOf(lab: Lab, problem: SpreadProblem, bins: readonly number[], n
     const text = `${hosts[0]} has the replica of a master on ${hosts[1]}, and both are on ${hypervisorOf(bins[replica])}: they would be lost together.`;
     return [{ kind: "pairs", text, hosts }];
   });
-  const [, electors] = ELECTORS[lab.layout.kind];
+  const electors = layoutRow(lab.layout).electors?.plural;
   const all = problem.votes.reduce((sum, each) => sum + each, 0);
   const votes = votesByBin(problem, bins).flatMap((count, bin): Breach[] => {
     if (count <= voteLimit(problem)) return [];

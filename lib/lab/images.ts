@@ -1,4 +1,4 @@
-import type { OsFamily } from "./os-families.ts";
+import type { OsFamilyName } from "./os.ts";
 import type { LibvirtSettings } from "./schema.ts";
 
 /** A cloud image that VMs start from. */
@@ -10,7 +10,7 @@ export interface Image {
   /** Login user that cloud-init makes. */
   readonly user: string;
   /** Family of its operating system. */
-  readonly osFamily: OsFamily;
+  readonly osFamily: OsFamilyName;
   /** Size of the disk inside the image in GiB: no VM can have a smaller one. Undefined where it is not known before the image is there. */
   readonly minDiskGiB?: number;
 }

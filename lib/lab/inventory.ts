@@ -1,10 +1,11 @@
-import { type PlacedHost, type Placement, placedInstances } from "./placement.ts";
+import { type LayoutKind, layoutRow } from "./layouts.ts";
+import { type Placement, placedInstances } from "./placement.ts";
 
 /** A placed lab as other tools want it. Addresses are those of the target. Holds no secret. */
 export interface Inventory {
   readonly lab: string;
   readonly target: string;
-  readonly layout: "cluster" | "sentinel";
+  readonly layout: LayoutKind;
   readonly hosts: readonly InventoryHost[];
   /** Client URIs by name: `cluster`, or one for each watched master. The password is left out: clients take it from their own configuration. */
   readonly uris: Readonly<Record<string, string>>;
@@ -14,21 +15,31 @@ export interface InventoryHost {
   readonly name: string;
   readonly address: string;
   /** How to log in; undefined for a host that is a folder of this computer. */
-  readonly ssh: (SshPlace & { readonly jump: SshPlace | undefined }) | undefined;
+  readonly ssh: SshRoute | undefined;
   readonly instances: readonly { readonly id: string; readonly port: number; readonly role: string; readonly unit: string }[];
 }
 
-/** An SSH server and who logs in there. */
-export interface SshPlace {
+/** An SSH server, who logs in there, and by what way. */
+export interface SshRoute {
   readonly host: string;
   readonly port: number;
   readonly user: string;
-  /** @default the SSH agent and the default keys */
+  /** The only key, as the lab declares it. @default those of `identityFiles`, the SSH agent and the default keys */
   readonly keyFile: string | undefined;
+  /** Of the user's configuration of OpenSSH, in the order in which they are offered. */
+  readonly identityFiles: readonly string[];
+  /** That configuration offers no others. */
+  readonly identitiesOnly: boolean;
+  /** The name of its host keys in known_hosts. @default that of host and port */
+  readonly hostKeyAlias: string | undefined;
+  /** Files that may have its host keys besides the lab's own. */
+  readonly knownHostsFiles: readonly string[];
+  /** The jump host before it. */
+  readonly jump: SshRoute | undefined;
 }
 
-/** Pure. */
-export function inventoryOf(placement: Placement): Inventory {
+/** @param routes the ways to the hosts, by name; none for folders of this computer. Pure. */
+export function inventoryOf(placement: Placement, routes: ReadonlyMap<string, SshRoute>): Inventory {
   return {
     lab: placement.lab.name,
     target: placement.target,
@@ -36,34 +47,9 @@ export function inventoryOf(placement: Placement): Inventory {
     hosts: placement.hosts.map((host) => ({
       name: host.name,
       address: host.address,
-      ssh: placement.capabilities.connection === "ssh" ? sshOf(host) : undefined,
+      ssh: routes.get(host.name),
       instances: host.instances.map(({ id, port, role, unit }) => ({ id, port, role: role.kind, unit })),
     })),
-    uris: urisOf(placement),
+    uris: layoutRow(placement.lab.layout).uris(placement.lab.layout, placedInstances(placement)),
   };
-}
-
-export function sshOf(host: Pick<PlacedHost, "ssh" | "address">): NonNullable<InventoryHost["ssh"]> {
-  const { ssh } = host;
-  const user = ssh.user ?? "root";
-  const jump = ssh.jump === undefined ? undefined : jumpOf(ssh.jump, user, ssh.jumpKeyFile);
-  return { host: ssh.host ?? host.address, port: ssh.port ?? 22, user, keyFile: ssh.keyFile, jump };
-}
-
-/** `[USER@]HOST[:PORT]`; the user is that of the host behind it unless it has one. */
-function jumpOf(jump: string, behind: string, keyFile: string | undefined): SshPlace {
-  const [, user = behind, host = jump, port = "22"] = /^(?:([^@]+)@)?([^:]+)(?::(\d+))?$/.exec(jump) ?? [];
-  return { host, port: Number(port), user, keyFile };
-}
-
-function urisOf(placement: Placement): Readonly<Record<string, string>> {
-  const instances = placedInstances(placement);
-  const list = (kinds: readonly string[]) =>
-    instances
-      .filter(({ role }) => kinds.includes(role.kind))
-      .map(({ address, port }) => `${address}:${port}`)
-      .join(",");
-  const { layout } = placement.lab;
-  if (layout.kind === "cluster") return { cluster: `redis://${list(["cluster-master", "cluster-replica"])}` };
-  return Object.fromEntries(layout.masters.map(({ name }) => [name, `redis+sentinel://${list(["sentinel"])}/${name}/0`]));
 }

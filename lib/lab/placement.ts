@@ -1,4 +1,7 @@
+import type { Version } from "../redis/version.ts";
 import { type Instance, instancesOf, isRedisServer } from "./instances.ts";
+import { declaredVersion } from "./product.ts";
+import { PROGRAMS, type ProgramKind } from "./programs.ts";
 import type { Lab } from "./schema.ts";
 import { type Login, TARGETS, type TargetCapabilities, type TargetName } from "./targets.ts";
 
@@ -7,8 +10,8 @@ export interface Placement {
   readonly lab: Lab;
   readonly target: TargetName;
   readonly capabilities: TargetCapabilities;
-  /** Redis version that really runs: the lab's, unless the source fell back to the distribution's. */
-  readonly version: string;
+  /** What really runs: the lab's version, unless the source fell back to the distribution's. */
+  readonly version: Version;
   readonly hosts: readonly PlacedHost[];
 }
 
@@ -33,7 +36,7 @@ export interface HostPaths {
 }
 
 export interface PlacedInstance extends Instance {
-  readonly kind: "redis" | "sentinel";
+  readonly kind: ProgramKind;
   readonly address: string;
   /** systemd unit without `.service`: `redis`, `redis-PORT` for further instances, `redis-sentinel` (`redis-sentinel-PORT` off 26379). */
   readonly unit: string;
@@ -48,7 +51,7 @@ export interface PlacedInstance extends Instance {
 export interface PlacementOptions {
   readonly target: TargetName;
   /** @default the lab's declared version */
-  readonly version?: string;
+  readonly version?: Version;
   /** Folder that holds a folder per host on targets that do not manage hosts, absolute; `HOST` + the lab's prefix is appended. */
   readonly hostsFolder: string;
   /** Private key of the lab, absolute; for targets that log in with it. @default the keys that OpenSSH would try */
@@ -63,7 +66,7 @@ export function placeLab(lab: Lab, options: PlacementOptions): Placement {
     lab,
     target: options.target,
     capabilities,
-    version: options.version ?? lab.redis.version,
+    version: options.version ?? declaredVersion(lab),
     hosts: lab.hosts.map((host) => {
       const address = capabilities.address(lab, host);
       const paths = hostPaths(capabilities.managesHost ? lab.redis.prefix : `${options.hostsFolder}/${host.name}${lab.redis.prefix}`);
@@ -92,23 +95,26 @@ export function hostPaths(prefix: string): HostPaths {
 
 function placeInstance(instance: Instance, address: string, paths: HostPaths, settings: Lab["redis"]["settings"]): PlacedInstance {
   const kind = isRedisServer(instance) ? "redis" : "sentinel";
-  const usual = instance.port === (kind === "redis" ? 6379 : 26379);
-  const unit =
-    kind === "redis" ? (usual ? "redis" : `redis-${instance.port}`) : usual ? "redis-sentinel" : `redis-sentinel-${instance.port}`;
-  const config = kind === "redis" ? unit : unit.replace(/^redis-/, "");
+  const program = PROGRAMS[kind];
+  const suffix = instance.port === program.usualPort ? "" : `-${instance.port}`;
   return {
     ...instance,
     kind,
     address,
-    unit,
-    configFile: `${paths.etc}/${config}.conf`,
-    logFile: `${paths.logs}/${kind === "redis" ? "redis" : "sentinel"}-${instance.port}.log`,
-    pidFile: `${paths.run}/${kind === "redis" ? "redis" : "sentinel"}-${instance.port}.pid`,
-    settings: kind === "redis" ? settings : {},
+    unit: `${program.unit}${suffix}`,
+    configFile: `${paths.etc}/${program.files}${suffix}.conf`,
+    logFile: `${paths.logs}/${program.files}-${instance.port}.log`,
+    pidFile: `${paths.run}/${program.files}-${instance.port}.pid`,
+    settings: program.takesSettings ? settings : {},
   };
 }
 
 /** All instances of a placement, in the order of the hosts. */
 export function placedInstances(placement: Placement): readonly PlacedInstance[] {
   return placement.hosts.flatMap(({ instances }) => instances);
+}
+
+/** Whether the machines of a placement are of redis-lab's own making, so that it knows the way to them. */
+export function isOwnMachine({ capabilities }: Pick<Placement, "capabilities">): boolean {
+  return capabilities.machines === "terraform";
 }

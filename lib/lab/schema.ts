@@ -1,144 +1,12 @@
 import * as v from "valibot";
-import { OS_FAMILY_NAMES } from "./os-families.ts";
+import { address, described, localPath, name, path, positive, settings, sha256, subnet, url, word } from "./fields.ts";
+import { hostSchema, sshSchema } from "./host-schema.ts";
+import { layoutSchema } from "./layouts.ts";
+import { OS_FAMILY_NAMES } from "./os.ts";
+import { LAB_PRODUCT } from "./product.ts";
 
 // Every field of a lab, with its unit and default. The configuration reference of the README is generated from the descriptions below (scripts/reference.ts), so a
 // description here is user documentation. Optional fields are filled in with their defaults, which makes a parsed lab a valid input again: `{ ...cluster, name: "staging" }`.
-
-/** A name that is safe as a host name, a folder and a shell word; what RFC 1123 allows, in lower case. */
-const name = v.pipe(
-  v.string(),
-  v.regex(/^[a-z][a-z0-9-]{0,61}[a-z0-9]$/, "must be 2 to 63 lower-case letters, digits and dashes, starting with a letter"),
-);
-/** An absolute path without anything that a shell, a template or a unit file would read as more than a path. */
-const path = v.pipe(v.string(), v.regex(/^(\/[A-Za-z0-9._-]+)+$/, "must be an absolute path of letters, digits, dot, dash and underscore"));
-const localPath = v.pipe(v.string(), v.regex(/^[^\0\r\n]+$/, "must be a path without line breaks"));
-const address = v.pipe(v.string(), v.ipv4("must be an IPv4 address: Redis 4.0 takes no host names"));
-const subnet = v.pipe(v.string(), v.regex(/^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/, "must be an IPv4 network such as 192.168.1.0/24"));
-const port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65535));
-/** The cluster bus listens on port + 10000, so a Redis port can be at most 55535. */
-const redisPort = v.pipe(
-  v.number(),
-  v.integer(),
-  v.minValue(1),
-  v.maxValue(55535, "must be at most 55535: the cluster bus listens on port + 10000"),
-);
-const positive = v.pipe(v.number(), v.integer(), v.minValue(1));
-const word = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_][A-Za-z0-9._-]*$/, "must be one word of letters, digits, dot, dash and underscore"));
-const reference = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]*(:\d{1,5})?$/, "must be HOST or HOST:PORT"));
-const sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "must be a SHA-256: 64 hexadecimal digits in lower case"));
-const url = v.pipe(v.string(), v.regex(/^https?:\/\/[^\s'"`$\\{}]+$/, "must be an http or https URL"));
-/** One value of a directive. Line breaks would smuggle in further directives, `{{` is template syntax. */
-const settingText = v.pipe(
-  v.string(),
-  v.regex(/^[^\0\r\n]*$/, "must not contain a line break"),
-  v.check((text) => !text.includes("{{"), "must not contain template syntax"),
-);
-const settingValue = v.union([settingText, v.pipe(v.number(), v.finite()), v.boolean()]);
-const settings = v.record(v.string(), v.union([settingValue, v.array(settingValue)]));
-
-function described<const S extends v.BaseSchema<unknown, unknown, v.BaseIssue<unknown>>>(schema: S, description: string) {
-  return v.pipe(schema, v.description(description));
-}
-
-export const sshSchema = v.object({
-  host: described(
-    v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z0-9][A-Za-z0-9.:-]*$/))),
-    "Name or address to connect to. Default: the host's `address`.",
-  ),
-  port: described(v.optional(port), "sshd's port. Default: 22."),
-  user: described(v.optional(word), "Login user; anyone but root needs sudo without a password. Default: root."),
-  keyFile: described(
-    v.optional(localPath),
-    "Private key file on this computer, `~` allowed. Default: the SSH agent, then ~/.ssh/id_ed25519, id_ecdsa and id_rsa.",
-  ),
-  jump: described(
-    v.optional(
-      v.pipe(v.string(), v.regex(/^([A-Za-z0-9_][A-Za-z0-9._-]*@)?[A-Za-z0-9][A-Za-z0-9.-]*(:\d{1,5})?$/, "must be [USER@]HOST[:PORT]")),
-    ),
-    "Jump host, `[USER@]HOST[:PORT]`. Default: none.",
-  ),
-  jumpKeyFile: described(
-    v.optional(localPath),
-    "Private key file for the jump host. Default: the same as for the host; for the hypervisor of a VM that of its URI (`keyfile`), else the SSH agent and the default keys.",
-  ),
-});
-
-export const instanceSchema = v.object({
-  port: described(redisPort, "TCP port; the cluster bus is port + 10000."),
-  settings: described(v.optional(settings, {}), "redis.conf directives for this instance alone. Default: none."),
-});
-
-export const hostSchema = v.object({
-  name: described(name, "Name of the host, for example `redis-18`."),
-  address: described(address, "IPv4 address inside `network.cidr`."),
-  memoryMiB: described(
-    v.optional(positive),
-    "Memory of the host in MiB; `maxmemory` of its instances must fit. Default: `libvirt.memoryMiB` for a VM; elsewhere not checked before the host is reached.",
-  ),
-  instances: described(
-    v.optional(
-      v.array(
-        v.union([
-          v.pipe(
-            redisPort,
-            v.transform((value) => ({ port: value, settings: {} })),
-          ),
-          instanceSchema,
-        ]),
-      ),
-      [6379],
-    ),
-    "redis-server instances on the host, as ports or as objects. Sentinels are named in the layout, not here. Default: [6379].",
-  ),
-  ssh: described(v.optional(sshSchema, {}), "How to reach this host with `--target ssh`, over the lab's own `ssh`. Default: the lab's."),
-  hypervisor: described(
-    v.optional(name),
-    "Hypervisor that runs this host's VM; name it where VMs have to stay in place when a host before them leaves the lab. Default: chosen so that no master is beside its replica and none has the majority.",
-  ),
-  vcpus: described(v.optional(positive), "Virtual CPUs of this host's VM. Default: `libvirt.vcpus`."),
-  diskGiB: described(v.optional(positive), "Disk of this host's VM in GiB. Default: `libvirt.diskGiB`."),
-});
-
-const clusterLayoutSchema = v.object({
-  kind: v.literal("cluster"),
-  masters: described(v.array(reference), "Instances that get slots when the cluster is created, in slot order; at least three."),
-  replicas: described(
-    v.optional(v.record(reference, reference), {}),
-    "Which instance is created as the replica of which master. Default: none.",
-  ),
-  standby: described(v.optional(v.array(reference), []), "Instances that run with cluster mode on but join nothing. Default: none."),
-  nodeTimeoutMs: described(
-    v.optional(v.pipe(v.number(), v.integer(), v.minValue(100)), 15_000),
-    "cluster-node-timeout in milliseconds. Default: 15000.",
-  ),
-  allowReplicaOnSameHost: described(
-    v.optional(v.boolean(), false),
-    "Accept a replica on its master's host; `doctor` then warns. Default: false.",
-  ),
-});
-
-const monitorSchema = v.object({
-  name: described(word, "Name under which the sentinels watch this master, for example `mymaster`."),
-  master: described(reference, "Instance that is the master at creation."),
-  replicas: described(v.array(reference), "Instances that replicate it at creation."),
-  quorum: described(v.optional(positive), "Sentinels that must agree that the master is down. Default: the majority of the sentinels."),
-  downAfterMs: described(
-    v.optional(positive, 10_000),
-    "down-after-milliseconds. Sentinels ping once a second: below 2000 a healthy master may count as silent. Default: 10000.",
-  ),
-  parallelSyncs: described(v.optional(positive, 1), "Replicas that resynchronise at the same time after a failover. Default: 1."),
-  failoverTimeoutMs: described(v.optional(positive, 180_000), "failover-timeout in milliseconds. Default: 180000."),
-});
-
-const sentinelLayoutSchema = v.object({
-  kind: v.literal("sentinel"),
-  masters: described(v.pipe(v.array(monitorSchema), v.minLength(1, "needs at least one master")), "The masters that the sentinels watch."),
-  sentinels: described(v.array(reference), "Hosts that run a sentinel, as HOST (port 26379) or HOST:PORT."),
-  allowReplicaOnSameHost: described(
-    v.optional(v.boolean(), false),
-    "Accept a replica on its master's host; `doctor` then warns. Default: false.",
-  ),
-});
 
 export const hypervisorSchema = v.object({
   name: described(name, "Name of the hypervisor, which hosts may give as their `hypervisor`."),
@@ -198,7 +66,13 @@ const vmNetworkSchema = v.variant("mode", [
 const backendSchema = v.object({
   kind: described(v.picklist(["local", "s3", "pg", "consul", "http"]), "Terraform's name of the backend."),
   settings: described(
-    v.optional(v.record(v.pipe(v.string(), v.regex(/^[a-z][a-z0-9_]*$/)), v.union([v.string(), v.number(), v.boolean()])), {}),
+    v.optional(
+      v.record(
+        v.pipe(v.string(), v.regex(/^[a-z][a-z0-9_]*$/, "must be a word of lower-case letters, digits and underscore")),
+        v.union([v.string(), v.number(), v.boolean()]),
+      ),
+      {},
+    ),
     "Its settings in Terraform's words; credentials stay in the environment. Default: none.",
   ),
 });
@@ -236,7 +110,7 @@ export const sourceSchema = v.variant("kind", [
     kind: v.literal("release"),
     mirrors: described(
       v.optional(v.array(url), []),
-      "Folders that also serve redis-VERSION.tar.gz, tried after the release site. Default: none.",
+      `Folders that also serve ${LAB_PRODUCT.releases.tarball("VERSION")}, tried after the release site. Default: none.`,
     ),
     sha256: checksum,
   }),
@@ -249,10 +123,12 @@ export const sourceSchema = v.variant("kind", [
   v.object({ kind: v.literal("distribution") }),
 ]);
 
+const DEFAULT_VERSION = LAB_PRODUCT.defaultVersion;
+
 export const redisSchema = v.object({
   version: described(
-    v.optional(v.pipe(v.string(), v.regex(/^\d+\.\d+\.\d+$/, "must be a full version such as 4.0.14")), "4.0.14"),
-    "Redis version. Default: 4.0.14.",
+    v.optional(v.pipe(v.string(), v.regex(/^\d+\.\d+\.\d+$/, `must be a full version such as ${DEFAULT_VERSION}`)), DEFAULT_VERSION),
+    `Redis version. Default: ${DEFAULT_VERSION}.`,
   ),
   source: described(
     v.optional(sourceSchema, { kind: "release" }),
@@ -271,7 +147,10 @@ export const redisSchema = v.object({
 
 export const osSchema = v.object({
   user: described(
-    v.optional(v.pipe(v.string(), v.regex(/^[a-z_][a-z0-9_-]{0,30}$/)), "redis"),
+    v.optional(
+      v.pipe(v.string(), v.regex(/^[a-z_][a-z0-9_-]{0,30}$/, "must be a user name of lower-case letters, digits, dash and underscore")),
+      "redis",
+    ),
     "User and group that run Redis, without a login shell. Default: redis.",
   ),
   sysctl: described(
@@ -286,7 +165,7 @@ export const osSchema = v.object({
     "Transparent huge pages, set at once and at every boot. Default: never.",
   ),
   operatorPackages: described(
-    v.optional(v.array(v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9.+-]*$/))), []),
+    v.optional(v.array(v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9.+-]*$/, "must be the name of a package"))), []),
     'Packages for the people who work on the hosts, for example ["vim", "tcpdump", "lsof"]. Default: none.',
   ),
   yumMirrors: described(
@@ -329,21 +208,19 @@ export const labSchema = v.object({
     "How to reach the hosts with `--target ssh`; a host's own `ssh` wins. Default: port 22 as root.",
   ),
   hosts: described(v.pipe(v.array(hostSchema), v.minLength(1, "needs at least one host")), "The hosts."),
-  layout: v.variant("kind", [clusterLayoutSchema, sentinelLayoutSchema]),
+  layout: layoutSchema,
   libvirt: described(v.optional(libvirtSchema, {}), "The VMs of the stack that `cdktf deploy LAB` makes. Default: as below."),
-  redis: described(v.optional(redisSchema, {}), "Version, source and settings of Redis. Default: 4.0.14 from the release site."),
+  redis: described(
+    v.optional(redisSchema, {}),
+    `Version, source and settings of Redis. Default: ${DEFAULT_VERSION} from the release site.`,
+  ),
   os: described(v.optional(osSchema, {}), "What the operating system of the hosts is tuned to. Default: as below."),
   secrets: described(v.optional(secretsSchema, {}), "Where the password comes from. Default: generated."),
 });
 
 export type LabInput = v.InferInput<typeof labSchema>;
 export type Lab = v.InferOutput<typeof labSchema>;
-export type Host = Lab["hosts"][number];
-export type HostInput = v.InferInput<typeof hostSchema>;
-export type SshSettings = v.InferOutput<typeof sshSchema>;
-export type ClusterLayout = Extract<Lab["layout"], { kind: "cluster" }>;
-export type SentinelLayout = Extract<Lab["layout"], { kind: "sentinel" }>;
-export type Monitor = SentinelLayout["masters"][number];
+export type { Host, HostInput, SshSettings } from "./host-schema.ts";
 export type LibvirtSettings = v.InferOutput<typeof libvirtSchema>;
 export type HypervisorSettings = v.InferOutput<typeof hypervisorSchema>;
 export type VmNetwork = LibvirtSettings["network"];

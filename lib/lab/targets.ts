@@ -2,14 +2,10 @@ import { assignHypervisors, jumpTo } from "./hypervisors.ts";
 import { imageOf } from "./images.ts";
 import type { Host, Lab, SshSettings } from "./schema.ts";
 
-/** The ways to reach the hosts of a lab. */
-export const TARGET_NAMES = ["local", "ssh", "libvirt"] as const;
-export type TargetName = (typeof TARGET_NAMES)[number];
-
 /** How to log in on a host, with what is meant by fields that are left out: without a key file, here for the jump host too, the SSH agent and the default keys are tried. */
 export type Login = SshSettings;
 
-/** What a target can do. This table is the only place where targets differ; code asks for a capability, never for a target's name. */
+/** What a target can do. Code asks for a capability, never for a target's name. */
 export interface TargetCapabilities {
   /** Packages, users, kernel settings and units of the host are ours to manage. False: those steps report "not applicable". */
   readonly managesHost: boolean;
@@ -54,7 +50,7 @@ function vmLogin(lab: Lab, host: Host, labKey: string | undefined): Login {
   return { ...(user !== undefined && { user }), ...(keyFile !== undefined && { keyFile }), ...jump, ...declared };
 }
 
-export const TARGETS: Readonly<Record<TargetName, TargetCapabilities>> = {
+const ROWS = {
   local: {
     managesHost: false,
     supervisor: "daemon",
@@ -85,4 +81,19 @@ export const TARGETS: Readonly<Record<TargetName, TargetCapabilities>> = {
     address: (_lab, host) => host.address,
     login: vmLogin,
   },
-};
+} satisfies Readonly<Record<string, TargetCapabilities>>;
+
+/** The ways to reach the hosts of a lab. */
+export type TargetName = keyof typeof ROWS;
+/** The one table in which targets differ. */
+export const TARGETS: Readonly<Record<TargetName, TargetCapabilities>> = ROWS;
+export const TARGET_NAMES = Object.keys(ROWS) as readonly TargetName[];
+/** Where a lab runs that is up nowhere and was told nothing. */
+export const DEFAULT_TARGET: TargetName = "local";
+
+/** The target whose machines Terraform makes. */
+export function terraformsTarget(): TargetName {
+  const found = TARGET_NAMES.find((name) => TARGETS[name].machines === "terraform");
+  if (found === undefined) throw new Error("one target is Terraform's");
+  return found;
+}

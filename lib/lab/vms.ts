@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import { duplicates, memoryFaults } from "./check.ts";
+import { memoryFaults } from "./check.ts";
 import { InvalidLabError, type LabFault } from "./errors.ts";
 import { assignHypervisors } from "./hypervisors.ts";
 import { type Image, imageOf, KNOWN_IMAGES } from "./images.ts";
 import { ipv4Network, isInside } from "./ipv4.ts";
+import { duplicates } from "./layouts/references.ts";
 import type { HypervisorSettings, Lab, VmNetwork } from "./schema.ts";
 
 /** One VM of a lab: what Terraform is told about a host, and what tells one hardware from another. */
@@ -83,6 +84,8 @@ export function vmNetworkView({ network, domain }: Pick<VmPlan, "network" | "dom
       return { cidr, prefixLength, gateway: firstAddress, dns: [firstAddress], domain };
     case "bridge":
       return { cidr, prefixLength, ...(network.gateway !== undefined && { gateway: network.gateway }), dns: network.dns, domain };
+    default:
+      return network satisfies never;
   }
 }
 
@@ -177,7 +180,13 @@ function checkHosts(lab: Lab): LabFault[] {
   ];
 }
 
-function domainOf(lab: Lab): string {
+/** The hypervisors that have VMs of a lab, in the order of the lab. Pure. */
+export function usedHypervisors({ libvirt }: Pick<Lab, "libvirt">, { vms }: Pick<VmPlan, "vms">): readonly HypervisorSettings[] {
+  return libvirt.hypervisors.filter(({ name }) => vms.some(({ hypervisor }) => hypervisor.name === name));
+}
+
+/** DNS domain of the hosts of a lab on VMs. */
+export function domainOf(lab: Pick<Lab, "name" | "libvirt">): string {
   return lab.libvirt.network.domain ?? `${lab.name}.internal`;
 }
 

@@ -1,7 +1,7 @@
-import { isLabError } from "../error.ts";
-import type { Emit } from "../events.ts";
+import { isLabError } from "../base/error.ts";
+import type { Emit } from "../base/events.ts";
+import { waitFor } from "../base/wait.ts";
 import type { Vm } from "../lab/vms.ts";
-import { waitFor } from "../wait.ts";
 import { domainState } from "./domains.ts";
 import { startFailed, vmAbsent } from "./errors.ts";
 import { virsh, virshOutput } from "./virsh.ts";
@@ -40,7 +40,10 @@ export async function startVm(vm: Vm, { signal }: PowerOptions = {}): Promise<vo
     case "off": {
       const started = await virsh(uri, ["start", vm.domainName], { signal, timeoutMs: PATIENCE_MS });
       if (!started.ok && (await domainState(vm, options)).state !== "running") throw startFailed(vm, started.message);
+      return;
     }
+    default:
+      return state satisfies never;
   }
 }
 
@@ -50,7 +53,7 @@ export async function startVm(vm: Vm, { signal }: PowerOptions = {}): Promise<vo
  * @param options.timeoutMs of the orderly way, in milliseconds; 0 powers off at once
  * @throws LabError `libvirt.*`
  */
-export async function stopVm(vm: Vm, options: PowerOptions & { readonly timeoutMs?: number } = {}): Promise<void> {
+export async function stopVm(vm: Vm, options: PowerOptions & { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
   const { uri } = vm.hypervisor;
   const { timeoutMs = SHUTDOWN_TIMEOUT_MS, signal, emit } = options;
   const isOff = async () => {
@@ -68,7 +71,7 @@ export async function stopVm(vm: Vm, options: PowerOptions & { readonly timeoutM
       what: `${vm.domainName} to shut down`,
       timeoutMs,
       intervalMs: 500,
-      ...(signal && { signal }),
+      signal,
     }).catch((error: unknown) => {
       if (isLabError(error) && error.code === "wait.timeout") return false;
       throw error;

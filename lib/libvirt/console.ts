@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from "node:util";
+import { startProgram } from "../base/process.ts";
 import { sh } from "../connection/quote.ts";
 import type { Vm } from "../lab/vms.ts";
-import { type Child, startChild } from "./child.ts";
 import { connectUri } from "./uri.ts";
 import { virshEnvironment } from "./virsh.ts";
 
@@ -9,12 +9,14 @@ import { virshEnvironment } from "./virsh.ts";
 const LINES = 60;
 
 /** Longest line that is kept, in characters: a guest that draws without line breaks shall not fill our memory. */
-const LONGEST_LINE = 500;
+const LONGEST_LINE = 1_000;
 
 /** A serial console that is listened to. */
 export interface ConsoleWatch {
   /** The last lines that the guest wrote since the watch began, without control characters; none while it was silent. */
   last(): readonly string[];
+  /** What cloud-init wrote of the host keys since the watch began: keys and fingerprints, without its marks. */
+  hostKeys(): readonly string[];
   /** Why there is no capture, as a sentence without an end; undefined while there is one. */
   trouble(): string | undefined;
   /** Ends the listening with all its processes. A second call changes nothing. */
@@ -38,22 +40,22 @@ export function watchConsole(vm: Pick<Vm, "domainName" | "hypervisor">, options:
   const command = sh`exec virsh -q -c ${connectUri(vm.hypervisor.uri)} console --domain ${vm.domainName}`;
   let over = false;
   let failure: string | undefined;
-  const child: Child = startChild(scriptProgram, ["-q", "-e", "-f", "-c", command, "/dev/null"], {
+  const child = startProgram(scriptProgram, ["-q", "-e", "-f", "-c", command, "/dev/null"], {
     environment: { ...virshEnvironment(), TERM: "dumb", SHELL: "/bin/sh" },
     // At the end of its input script would close the terminal.
-    input: "open",
+    input: { open: true },
     // virsh is in a session of its own. It ends when its terminal is gone, and that is at once when script is killed; script itself takes two seconds over a SIGTERM.
-    stopSignal: "SIGKILL",
+    stopBy: "SIGKILL",
     onStdout: (chunk) => lines.push(chunk.toString("latin1")),
     onStderr: (chunk) => lines.push(chunk.toString("latin1")),
   });
-  void child.ended.then(({ exitCode, error }) => {
+  void child.ended.then(({ exitCode, failure: notStarted }) => {
     if (over) return;
     failure =
-      error?.code === "ENOENT"
+      notStarted?.reason === "absent"
         ? `there is no ${scriptProgram} on this computer (package util-linux, on Debian bsdutils)`
-        : error !== undefined
-          ? error.message
+        : notStarted !== undefined
+          ? notStarted.text
           : reasonIn(lines.last(), exitCode);
   });
   const stop = async () => {
@@ -63,13 +65,13 @@ export function watchConsole(vm: Pick<Vm, "domainName" | "hypervisor">, options:
   };
   const onAbort = () => void stop();
   options.signal?.addEventListener("abort", onAbort, { once: true });
-  return { last: () => lines.last().filter((line) => !isVirshs(line)), trouble: () => failure, stop };
+  return { last: () => lines.last().filter((line) => !isVirshs(line)), hostKeys: () => lines.hostKeys(), trouble: () => failure, stop };
 }
 
 /** Why `virsh console` ended, by its own words (virsh-console.c, and the shell's when it is missing). */
 function reasonIn(lines: readonly string[], exitCode: number | null): string {
   const text = lines.join("\n");
-  if (/Active console session exists/.test(text)) return "somebody else has the console open";
+  if (/Active console session exists/.test(text)) return "another client has the console open";
   if (/virsh: (command )?not found|virsh: No such file/.test(text)) return "there is no virsh on this computer (package libvirt-clients)";
   if (/domain is not running/.test(text)) return "the VM is not running";
   if (/cannot find character device|character device .* is not using a PTY/.test(text)) return "the VM has no serial console of type pty";
@@ -88,6 +90,8 @@ const SPINNER = /^\[[ *]{6}\] /;
 /** Keeps the last lines of what a serial console sends. */
 export class ConsoleLines {
   private readonly done: string[] = [];
+  private readonly keys: string[] = [];
+  private amongKeys = false;
   private current = "";
 
   push(text: string): void {
@@ -101,9 +105,17 @@ export class ConsoleLines {
     return [...this.done, ...(rest === "" ? [] : [rest])].slice(-LINES);
   }
 
+  /** Lines between the marks of cloud-init (write-ssh-key-fingerprints), of all that was pushed. */
+  hostKeys(): readonly string[] {
+    return this.keys;
+  }
+
   private keep(line: string): void {
     const text = clean(line);
     if (text === "") return;
+    const mark = /-----(BEGIN|END) SSH HOST KEY (?:FINGERPRINTS|KEYS)-----/.exec(text);
+    if (mark !== null) this.amongKeys = mark[1] === "BEGIN";
+    else if (this.amongKeys && this.keys.length < LINES) this.keys.push(text);
     // systemd tells of a job that waits twice a second.
     if (SPINNER.test(text) && SPINNER.test(this.done.at(-1) ?? "")) this.done.pop();
     this.done.push(text);

@@ -1,5 +1,5 @@
-import type { LabError } from "../error.ts";
-import { isLabError } from "../error.ts";
+import type { LabError } from "../base/error.ts";
+import { isLabError } from "../base/error.ts";
 import type { Lab } from "../lab/schema.ts";
 import { macOf, planVms, type Vm } from "../lab/vms.ts";
 import { isPlainName, virsh, virshBatch, virshOutput } from "./virsh.ts";
@@ -120,13 +120,26 @@ export interface DomainDisk {
   readonly file: string | undefined;
 }
 
+/** A network interface of a domain: into a network of libvirt, or into a bridge. */
+export interface DomainInterface {
+  /** Name of the network. */
+  readonly network: string | undefined;
+  /** Of a running domain also where it is in a network. */
+  readonly bridge: string | undefined;
+  /** Its end on the hypervisor (`vnet0`), of a running domain alone. */
+  readonly tap: string | undefined;
+}
+
 /** What is read of a domain's definition. */
 export interface DomainDefinition {
   readonly name: string;
   readonly id: string;
   /** Lower case. */
   readonly macs: readonly string[];
+  readonly interfaces: readonly DomainInterface[];
   readonly disks: readonly DomainDisk[];
+  /** Paths of the images below its disks, of a running domain alone. */
+  readonly backingFiles: readonly string[];
 }
 
 export function readDomain(xml: XmlElement): DomainDefinition {
@@ -134,6 +147,11 @@ export function readDomain(xml: XmlElement): DomainDefinition {
     name: xmlText(xml, "name") ?? "",
     id: xmlText(xml, "uuid") ?? "",
     macs: xmlAll(xml, "devices/interface/mac").flatMap(({ attributes }) => attributes["address"]?.toLowerCase() ?? []),
+    interfaces: xmlAll(xml, "devices/interface").map((each) => ({
+      network: xmlAttribute(each, "source", "network"),
+      bridge: xmlAttribute(each, "source", "bridge"),
+      tap: xmlAttribute(each, "target", "dev"),
+    })),
     disks: xmlAll(xml, "devices/disk").map((disk) => ({
       target: xmlAttribute(disk, "target", "dev") ?? "",
       device: disk.attributes["device"] ?? "disk",
@@ -141,7 +159,16 @@ export function readDomain(xml: XmlElement): DomainDefinition {
       volume: xmlAttribute(disk, "source", "volume"),
       file: xmlAttribute(disk, "source", "file"),
     })),
+    backingFiles: xmlAll(xml, "devices/disk").flatMap(backingFilesOf),
   };
+}
+
+/** One below the other. */
+function backingFilesOf(disk: XmlElement): readonly string[] {
+  return xmlAll(disk, "backingStore").flatMap((below) => {
+    const file = xmlAttribute(below, "source", "file");
+    return [...(file === undefined ? [] : [file]), ...backingFilesOf(below)];
+  });
 }
 
 /** Names of all domains of a hypervisor. */
@@ -150,20 +177,49 @@ export async function domainNames(uri: string, signal?: AbortSignal): Promise<re
   return text.split("\n").filter((line) => line !== "");
 }
 
+/** What the next start of a domain gives it, or what it has while it runs: something may have been plugged in since, and one that is nowhere defined has nothing else. */
+type Which = "inactive" | "live";
+
+const FLAGS: Readonly<Record<Which, readonly string[]>> = { inactive: ["--inactive"], live: [] };
+
 /** Definitions of domains, over one connection; one that went away meanwhile is left out. */
-export async function domainDefinitions(uri: string, names: readonly string[], signal?: AbortSignal): Promise<readonly DomainDefinition[]> {
-  const commands = names.filter(isPlainName).map((name) => ["dumpxml", "--inactive", name]);
+export async function domainDefinitions(
+  uri: string,
+  names: readonly string[],
+  signal?: AbortSignal,
+  which: Which = "inactive",
+): Promise<readonly DomainDefinition[]> {
+  const commands = names.filter(isPlainName).map((name) => ["dumpxml", ...FLAGS[which], name]);
   const { stdout } = await virshBatch(uri, commands, { signal });
   const documents = stdout.split(/(?<=<\/domain>)/).filter((part) => part.includes("</domain>"));
   const plain = await Promise.all(documents.map(async (document) => readDomain(await readXml(document))));
-  const odd = await Promise.all(names.filter((name) => !isPlainName(name)).map((name) => domainDefinition(uri, name, signal)));
+  const odd = await Promise.all(names.filter((name) => !isPlainName(name)).map((name) => domainDefinition(uri, name, signal, which)));
   return [...plain, ...odd.filter((domain) => domain !== undefined)];
 }
 
 /** The definition of one domain; undefined where there is none. */
-export async function domainDefinition(uri: string, name: string, signal?: AbortSignal): Promise<DomainDefinition | undefined> {
-  const result = await virsh(uri, ["dumpxml", "--inactive", "--domain", name], { signal });
+export async function domainDefinition(
+  uri: string,
+  name: string,
+  signal?: AbortSignal,
+  which: Which = "inactive",
+): Promise<DomainDefinition | undefined> {
+  const result = await virsh(uri, ["dumpxml", ...FLAGS[which], "--domain", name], { signal });
   return result.ok ? readDomain(await readXml(result.stdout)) : undefined;
+}
+
+/** All domains of a hypervisor that run or are paused, of this lab and of others, as they are now, in the order of their names. */
+export async function activeDomains(uri: string, signal?: AbortSignal): Promise<readonly DomainDefinition[]> {
+  const text = await virshOutput(uri, ["list", "--name"], { signal });
+  return domainDefinitions(
+    uri,
+    text
+      .split("\n")
+      .filter((line) => line !== "")
+      .sort(),
+    signal,
+    "live",
+  );
 }
 
 /**

@@ -1,12 +1,23 @@
-import { LabError } from "../error.ts";
+import { LabError } from "../base/error.ts";
+import type { StartFailure } from "../base/process.ts";
 import type { Vm } from "../lab/vms.ts";
 import { explainStart } from "./explain-start.ts";
 import type { ImageKind } from "./image-kind.ts";
 import { sshDestination, virshCommand } from "./uri.ts";
 
-export function noVirsh(cause: unknown): LabError {
+/** virsh could not be started. */
+export function noVirsh({ reason, text, cause }: StartFailure): LabError {
+  if (reason !== "absent")
+    return new LabError({
+      code: "libvirt.virsh-not-started",
+      kind: "environment",
+      what: `virsh could not be started: ${text}.`,
+      next: "Check owner and mode of the program (`namei -l PATH`), and that this user may start more processes (`ulimit -u`).",
+      cause,
+    });
   return new LabError({
     code: "libvirt.no-virsh",
+    kind: "environment",
     what: "There is no virsh on this computer.",
     why: "redis-lab asks libvirt through it; the Terraform provider does without.",
     next: "Install it: apt install libvirt-clients, or dnf install libvirt-client.",
@@ -19,6 +30,7 @@ export function noLibvirtd(uri: string, failure: string): LabError {
   const where = ssh === undefined ? "this computer" : ssh;
   return new LabError({
     code: "libvirt.no-libvirtd",
+    kind: "environment",
     what: `No libvirtd answers at ${uri}.`,
     why: failure,
     next: `Install libvirt on ${where} and start it: apt install libvirt-daemon-system qemu-system-x86, or dnf install libvirt-daemon-kvm; then systemctl enable --now libvirtd (where there is none: virtqemud.socket virtnetworkd.socket virtstoraged.socket virtproxyd.socket).`,
@@ -29,6 +41,7 @@ export function noPermission(uri: string, failure: string): LabError {
   const ssh = sshDestination(uri);
   return new LabError({
     code: "libvirt.no-permission",
+    kind: "environment",
     what: `The libvirtd at ${uri} does not let this user in.`,
     why: failure,
     next:
@@ -41,6 +54,7 @@ export function noPermission(uri: string, failure: string): LabError {
 export function authenticationRefused(uri: string, failure: string): LabError {
   return new LabError({
     code: "libvirt.no-permission",
+    kind: "environment",
     what: `The libvirtd at ${uri} refuses to be used.`,
     why: failure,
     next: `Give it credentials that it takes (https://libvirt.org/auth.html); \`${virshCommand(uri)} list\` must work without a question.`,
@@ -74,6 +88,7 @@ export function noSshToHypervisor(uri: string, failure: string): LabError {
   const ssh = sshDestination(uri) ?? "HOST";
   return new LabError({
     code: "libvirt.no-ssh",
+    kind: "environment",
     what: `The hypervisor ${uri} can't be reached by ssh.`,
     why: sshReason(failure),
     next: SSH_CURES.find(([when]) => when.test(failure))?.[1](ssh) ?? "",
@@ -95,6 +110,7 @@ function sshReason(failure: string): string {
 export function noConnection(uri: string, failure: string): LabError {
   return new LabError({
     code: "libvirt.no-connection",
+    kind: "environment",
     what: `There is no connection to ${uri}.`,
     why: failure,
     next: `Correct \`uri\` of the hypervisor in the lab (https://libvirt.org/uri.html); \`${virshCommand(uri)} list\` must work.`,
@@ -104,6 +120,7 @@ export function noConnection(uri: string, failure: string): LabError {
 export function connectionLost(uri: string, failure: string): LabError {
   return new LabError({
     code: "libvirt.connection-lost",
+    kind: "environment",
     what: `The connection to ${uri} was lost.`,
     why: failure,
     next: "libvirtd was restarted, or the way to it broke: run the same command again, it continues where it stopped.",
@@ -113,6 +130,7 @@ export function connectionLost(uri: string, failure: string): LabError {
 export function hypervisorSilent(uri: string, command: string, timeoutMs: number): LabError {
   return new LabError({
     code: "libvirt.time-out",
+    kind: "environment",
     what: `The hypervisor ${uri} did not answer \`${command.split(/[ ;]/)[0]}\` within ${Math.round(timeoutMs / 1000)} s.`,
     why: "libvirtd hangs, or the way to it swallows packets.",
     next: `Try \`${virshCommand(uri)} list --all\`; when it hangs too, look at the hypervisor's journal (journalctl -u libvirtd -u virtqemud).`,
@@ -122,9 +140,10 @@ export function hypervisorSilent(uri: string, command: string, timeoutMs: number
 export function virshFailed(uri: string, args: readonly string[], message: string): LabError {
   return new LabError({
     code: "libvirt.command-failed",
+    kind: "environment",
     what: `virsh ${args.join(" ")} failed on ${uri}.`,
     why: message || "It said nothing.",
-    next: "Mend what libvirt says and run the same command again: it continues where it stopped.",
+    next: "Fix what libvirt says and run the same command again: it continues where it stopped.",
   });
 }
 
@@ -154,6 +173,7 @@ const INTO_QCOW2: Readonly<Partial<Record<ImageKind, string>>> = {
 export function imageUnreachable(location: string, reason: string, cause: unknown): LabError {
   return new LabError({
     code: "image.unreachable",
+    kind: "environment",
     what: `The image ${location} could not be downloaded: ${reason}.`,
     next: 'Try again; or download it by any other way and name the file: libvirt.image { location: "/path/image.qcow2", sha256, user, osFamily }.',
     cause,
@@ -163,6 +183,7 @@ export function imageUnreachable(location: string, reason: string, cause: unknow
 export function imageFileMissing(path: string, cause: unknown): LabError {
   return new LabError({
     code: "image.file-missing",
+    kind: "environment",
     what: `The image ${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}.`,
     next: "Correct libvirt.image.location in the lab.",
     cause,
@@ -173,6 +194,7 @@ export function imageDigestWrong(location: string, wanted: string, got: string, 
   const seen = kind === undefined || kind === "unknown" ? "" : ` By its beginning, ${WHAT_IT_IS[kind]}.`;
   return new LabError({
     code: "image.digest-wrong",
+    kind: "environment",
     what: `The image ${location} has the SHA-256\n  ${got} (${bytes} bytes), not\n  ${wanted}.`,
     why: `The file is truncated, changed or another one; it was not kept, and nothing was started from it.${seen}`,
     next: "Try again; if it stays so, compare with the sums that the publisher of the image gives, and correct libvirt.image.sha256 only when they say so.",
@@ -183,6 +205,7 @@ export function imageNotQcow2(location: string, kind: ImageKind): LabError {
   const how = INTO_QCOW2[kind];
   return new LabError({
     code: "image.not-qcow2",
+    kind: "refused",
     what: `The image ${location} is no qcow2 image that a VM can start from: ${WHAT_IT_IS[kind]}.`,
     why: "Its SHA-256 is the declared one, so this is the file that the lab asks for.",
     next:
@@ -195,6 +218,7 @@ export function imageNotQcow2(location: string, kind: ImageKind): LabError {
 export function imageDiskFull(path: string, cause: unknown): LabError {
   return new LabError({
     code: "image.disk-full",
+    kind: "environment",
     what: `There is no room for the image ${path}.`,
     why: "The disk is full, or the quota of this user is used up. What had arrived was removed again.",
     next: "Make room, or set XDG_CACHE_HOME to a folder on a larger disk, and run the same command again.",
@@ -205,6 +229,7 @@ export function imageDiskFull(path: string, cause: unknown): LabError {
 export function vmAbsent(domainName: string, uri: string): LabError {
   return new LabError({
     code: "libvirt.vm-absent",
+    kind: "refused",
     what: `There is no VM ${domainName} on ${uri}.`,
     why: "VMs are made by Terraform, from the stack that has the lab's name.",
     next: "Run `npx cdktf deploy LAB` with the name of the lab.",
@@ -215,20 +240,44 @@ export function startFailed(vm: Vm, message: string): LabError {
   const hint = explainStart(message);
   return new LabError({
     code: "libvirt.start-failed",
+    kind: "environment",
     what: `The VM ${vm.domainName} does not start on ${vm.hypervisor.uri}: ${hint?.what ?? "libvirt refuses it"}.`,
     why: message || "libvirt gave no reason.",
-    next: hint?.next ?? `Mend what libvirt says; the log of the VM is /var/log/libvirt/qemu/${vm.domainName}.log on its hypervisor.`,
+    next: hint?.next ?? `Fix what libvirt says; the log of the VM is /var/log/libvirt/qemu/${vm.domainName}.log on its hypervisor.`,
+  });
+}
+
+/** Interfaces of this computer are changed by root alone. */
+export function notPlugged(name: string, bridge: string, reason: string): LabError {
+  return new LabError({
+    code: "libvirt.not-plugged",
+    kind: "environment",
+    what: `The interface ${name} could not be put into the bridge ${bridge}.`,
+    why: reason,
+    next: `sudo ip link set ${name} master ${bridge}`,
+  });
+}
+
+/** What was to be removed is in use by now. */
+export function inUse(name: string, uri: string, users: readonly string[]): LabError {
+  return new LabError({
+    code: "libvirt.in-use",
+    kind: "refused",
+    what: `${name} on ${uri} is in use by now: ${users.join(", ")}.`,
+    why: "It was not when it was found, so it was not removed.",
+    next: "Look again: npx redis-lab doctor LAB",
   });
 }
 
 export function diskUnknown(vm: Vm, disk: string, image?: string): LabError {
   return new LabError({
     code: "libvirt.disk-unknown",
+    kind: "refused",
     what:
       image === undefined
-        ? `The disk ${disk} of ${vm.domainName} lies over no image that could be told.`
+        ? `The disk ${disk} of ${vm.domainName} lies over no image that could be recognised.`
         : `The image ${image} below the disk ${disk} of ${vm.domainName} is not there.`,
-    why: "A disk is made anew from the image that it lay over; nothing was changed.",
-    next: "Run `npx cdktf deploy LAB` with the name of the lab: Terraform makes again what is missing.",
+    why: "A disk is made again from the image that it lay over; nothing was changed.",
+    next: "Run `npx redis-lab preflight LAB` with the name of the lab: it makes the image again, or says how to get it back.",
   });
 }

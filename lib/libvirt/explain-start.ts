@@ -12,7 +12,7 @@ const HINTS: readonly { readonly when: RegExp; readonly hint: StartHint }[] = [
     when: /Cannot access backing file|Could not open backing file|Cannot access storage file[^\n]*No such file|Storage volume not found/,
     hint: {
       what: "its disk, or the image below it, is not there",
-      next: "Run `npx cdktf deploy LAB` with the name of the lab: Terraform makes again what is missing.",
+      next: "Run `npx redis-lab preflight LAB` with the name of the lab: it makes the image again, and says the way out where a disk is gone.",
     },
   },
   {
@@ -26,7 +26,7 @@ const HINTS: readonly { readonly when: RegExp; readonly hint: StartHint }[] = [
     when: /network '[^']*' is not active|Network not found/,
     hint: {
       what: "the network of the lab is not active",
-      next: "Start it on the hypervisor: virsh net-start NETWORK; `npx cdktf deploy LAB` makes it again when it is gone.",
+      next: "Run `npx redis-lab preflight LAB` with the name of the lab: it starts the network, or defines it again as Terraform knows it.",
     },
   },
   {

@@ -41,7 +41,7 @@ export function hardwareIn(xml: XmlElement): Hardware {
  */
 export async function applyHardware(
   vm: Vm,
-  { timeoutMs, ...options }: PowerOptions & { readonly timeoutMs?: number } = {},
+  { timeoutMs, ...options }: PowerOptions & { readonly timeoutMs?: number | undefined } = {},
 ): Promise<boolean> {
   const { uri } = vm.hypervisor;
   const found = await readHardware(vm, options);
@@ -62,7 +62,7 @@ export async function applyHardware(
     if (vm.vcpus > config.vcpus) await set(...current);
   }
   if (live === undefined) return true;
-  await stopVm(vm, { ...options, ...(timeoutMs !== undefined && { timeoutMs }) });
+  await stopVm(vm, { ...options, timeoutMs });
   await startVm(vm, options);
   return true;
 }

@@ -17,7 +17,7 @@ const MAGIC: readonly (readonly [ImageKind, readonly number[]])[] = [
 ];
 
 /** Reads the header (docs/interop/qcow2.txt of QEMU): magic, version, offset of a backing file's name, and at byte 24 the size of the disk. */
-export async function looksAt(path: string): Promise<SeenImage> {
+export async function readImageHeader(path: string): Promise<SeenImage> {
   const file = await open(path, "r");
   try {
     const fileBytes = (await file.stat()).size;

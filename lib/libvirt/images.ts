@@ -1,13 +1,16 @@
 import { constants } from "node:fs";
 import { copyFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { cacheFolder, intoCache, sha256OfFile } from "../bootstrap/cache.ts";
+import { cacheFolder } from "../base/cache-folder.ts";
+import { messageOf } from "../base/error.ts";
+import { errnoOf } from "../base/errors.ts";
+import type { Emit } from "../base/events.ts";
+import { megabytes } from "../base/text.ts";
+import { intoCache, sha256OfFile } from "../bootstrap/cache.ts";
 import { downloadFile } from "../bootstrap/download.ts";
-import { isLabError, messageOf } from "../error.ts";
-import type { Emit } from "../events.ts";
 import type { Image } from "../lab/images.ts";
 import { imageDigestWrong, imageDiskFull, imageFileMissing, imageNotQcow2, imageUnreachable } from "./errors.ts";
-import { looksAt } from "./image-kind.ts";
+import { readImageHeader } from "./image-kind.ts";
 
 /** A checked image on this computer. */
 export interface FetchedImage {
@@ -20,12 +23,17 @@ export interface FetchedImage {
   readonly fetched: boolean;
 }
 
+/** Images of systems have a few hundred million bytes, at most some billions. */
+const LONGEST_IMAGE = 20e9;
+
 export interface ImageOptions {
   readonly emit: Emit;
   /** @default redis-lab's cache, see `cacheFolder` */
   readonly cacheFolder?: string;
   /** Longest wait for an answer of the server, in milliseconds. @default 15000 */
   readonly connectTimeoutMs?: number;
+  /** The most that the server may send, in bytes. @default 20 billion */
+  readonly longestBytes?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -37,7 +45,7 @@ export function imageFile(image: Pick<Image, "sha256">, folder = cacheFolder()):
 /** An image that was fetched before; undefined where it was not. */
 export async function fetchedImage(image: Pick<Image, "sha256">, folder = cacheFolder()): Promise<FetchedImage | undefined> {
   const path = imageFile(image, folder);
-  const seen = await looksAt(path).catch(() => undefined);
+  const seen = await readImageHeader(path).catch(() => undefined);
   return seen !== undefined && "virtualBytes" in seen ? { path, ...seen, fetched: false } : undefined;
 }
 
@@ -61,22 +69,19 @@ export async function ensureImage(image: Pick<Image, "location" | "sha256">, opt
       options.signal?.throwIfAborted();
       emit({ type: "progress", host: undefined, step: "image", detail: "checking its SHA-256" });
       const got = await sha256OfFile(temporary);
-      const seen = await looksAt(temporary);
+      const seen = await readImageHeader(temporary);
       if (got !== image.sha256)
         throw imageDigestWrong(image.location, image.sha256, got, seen.fileBytes, "kind" in seen ? seen.kind : undefined);
       if ("kind" in seen) throw imageNotQcow2(image.location, seen.kind);
       return seen.virtualBytes;
     });
     const { size } = await stat(path);
-    emit({ type: "step", host: undefined, step: "image", state: "changed", detail: `${path} (${megabytes(size)})` });
+    emit({ type: "step", host: undefined, step: "image", state: "changed", detail: `${path} (${sized(size)})` });
     return { path, fileBytes: size, virtualBytes, fetched: true };
   } catch (error) {
     options.signal?.throwIfAborted();
-    const named = isLabError(error)
-      ? error
-      : errnoOf(error) === "ENOSPC" || errnoOf(error) === "EDQUOT"
-        ? imageDiskFull(path, error)
-        : error;
+    // The cache says only that the file can't be written.
+    const named = errnoOf(error) === "ENOSPC" || errnoOf(error) === "EDQUOT" ? imageDiskFull(path, error) : error;
     emit({ type: "step", host: undefined, step: "image", state: "failed", detail: messageOf(named).split("\n")[0] ?? "" });
     throw named;
   }
@@ -91,26 +96,21 @@ async function fetchInto(temporary: string, location: string, options: ImageOpti
   }
   await downloadFile(location, temporary, {
     connectTimeoutMs: options.connectTimeoutMs ?? 15_000,
+    longestBytes: options.longestBytes ?? LONGEST_IMAGE,
     onBytes: (received, total) =>
       options.emit({
         type: "progress",
         host: undefined,
         step: "image",
-        detail: `${megabytes(received)}${total === undefined ? "" : ` of ${megabytes(total)}`} of ${location}`,
-        ...(total !== undefined && total > 0 && { fraction: Math.min(1, received / total) }),
+        detail: `${sized(received)}${total === undefined ? "" : ` of ${sized(total)}`} of ${location}`,
+        fraction: total !== undefined && total > 0 ? Math.min(1, received / total) : undefined,
       }),
-    ...(options.signal && { signal: options.signal }),
+    signal: options.signal,
   }).catch((error: unknown) => {
     throw errnoOf(error) === "ENOSPC" ? error : imageUnreachable(location, messageOf(error), error);
   });
 }
 
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(bytes < 1e8 ? 1 : 0)} MB`;
-}
-
-/** The errno of an error, or of what it was made of. */
-function errnoOf(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined;
-  return (error as NodeJS.ErrnoException).code ?? errnoOf(error.cause);
+function sized(bytes: number): string {
+  return megabytes(bytes, bytes < 1e8 ? 1 : 0);
 }

@@ -1,6 +1,7 @@
 import { ipv4Network } from "../lab/ipv4.ts";
+import type { KnownNetwork } from "./terraform-state.ts";
 import { isPlainName, virsh, virshBatch, virshOutput } from "./virsh.ts";
-import { readXml, type XmlElement, xmlAll, xmlAttribute, xmlText } from "./xml.ts";
+import { readXml, type XmlElement, xmlAll, xmlAttribute, xmlEscape, xmlText } from "./xml.ts";
 
 /** A network of libvirt as defined. */
 export interface NetworkDefinition {
@@ -49,6 +50,26 @@ export async function networkDefinitions(
   const documents = [stdout, ...odd.map((result) => result.stdout)].join("\n").split(/(?<=<\/network>)/);
   const whole = documents.filter((part) => part.includes("</network>"));
   return Promise.all(whole.map(async (document) => readNetwork(await readXml(document))));
+}
+
+/**
+ * A network as the provider makes it for a lab: the hypervisor has the first address of each range, and there is no DHCP (libvirt/network_def.go of 0.8.3).
+ */
+export function networkXml(network: Pick<KnownNetwork, "id" | "name" | "mode" | "bridge" | "ranges" | "domain">): string {
+  const { id, name, mode, bridge, ranges, domain } = network;
+  return [
+    "<network>",
+    `<name>${xmlEscape(name)}</name>`,
+    `<uuid>${xmlEscape(id)}</uuid>`,
+    ...(mode === "none" ? [] : [`<forward mode='${xmlEscape(mode)}'/>`]),
+    `<bridge${bridge === undefined ? "" : ` name='${xmlEscape(bridge)}'`} stp='on' delay='0'/>`,
+    ...(domain === undefined ? [] : [`<domain name='${xmlEscape(domain)}'/>`]),
+    ...ranges.map((range) => {
+      const { firstAddress, prefixLength } = ipv4Network(range);
+      return `<ip family='ipv4' address='${firstAddress}' prefix='${prefixLength}'/>`;
+    }),
+    "</network>",
+  ].join("\n");
 }
 
 /** 255.255.255.0 → 24. libvirt's default is the class of the address, which nobody writes any more. */

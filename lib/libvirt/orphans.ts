@@ -1,25 +1,35 @@
 import { ipv4Network } from "../lab/ipv4.ts";
 import type { HypervisorSettings, Lab } from "../lab/schema.ts";
 import { planVms } from "../lab/vms.ts";
-import { type DomainDefinition, type DomainState, domainDefinitions, domainNames, hostOf, parseDominfo } from "./domains.ts";
+import { activeDomains, type DomainDefinition, type DomainState, domainDefinitions, domainNames, hostOf, parseDominfo } from "./domains.ts";
+import { inUse } from "./errors.ts";
 import { networkName, volumeNames } from "./names.ts";
 import { networkDefinitions } from "./networks.ts";
 import { readPool, readVolumes } from "./pools.ts";
 import type { TerraformState } from "./terraform-state.ts";
 import { virsh, virshBatch, virshOutput } from "./virsh.ts";
 
-/** A volume by pool and name. */
+/** A volume by pool and name, and where it is on its hypervisor. */
 export interface VolumeName {
   readonly pool: string;
   readonly name: string;
+  readonly path: string;
+}
+
+/** What an orphan of any kind says. */
+interface OrphanBase {
+  readonly hypervisor: HypervisorSettings;
+  readonly name: string;
+  /** Names of the VMs, of this lab or of others, that run and use it: a VM that runs uses itself. */
+  readonly usedBy: readonly string[];
+  /** Terraform's state here has other things of the lab, so it was made from here. False where the state was lost, or is that of another folder or computer. */
+  readonly ours: boolean;
 }
 
 /** Something of a lab that exists in libvirt and that Terraform does not know: the next deploy stumbles over it, and no destroy removes it. */
 export type Orphan =
-  | {
+  | (OrphanBase & {
       readonly kind: "domain";
-      readonly hypervisor: HypervisorSettings;
-      readonly name: string;
       /** UUID */
       readonly id: string;
       readonly host: string;
@@ -27,16 +37,18 @@ export type Orphan =
       readonly state: DomainState;
       /** Its own volumes, as far as Terraform does not know them either; they are removed with it. */
       readonly volumes: readonly VolumeName[];
-    }
+    })
   /** A disk or cloud-init disk that no domain uses. The provider would take it over with what is on it. */
-  | {
+  | (OrphanBase & {
       readonly kind: "volume";
-      readonly hypervisor: HypervisorSettings;
-      readonly name: string;
       readonly pool: string;
+      readonly path: string;
       readonly host: string;
-    }
-  | { readonly kind: "network"; readonly hypervisor: HypervisorSettings; readonly name: string; readonly id: string };
+    })
+  | (OrphanBase & { readonly kind: "network"; readonly id: string; readonly bridge: string | undefined });
+
+/** An orphan before it is known who uses it. */
+type Found = Orphan extends infer Each ? (Each extends Orphan ? Omit<Each, "usedBy" | "ours"> : never) : never;
 
 /**
  * What is left over of a lab on its hypervisors: domains with the lab's name and MAC, of present and former hosts; disks of present hosts that no domain uses; a network of the lab's
@@ -72,12 +84,40 @@ export async function orphansOn(
     options,
   );
   const states = parseDominfo(infos.stdout);
-  const free = await freeVolumes(lab, hypervisor, volumes, known, options.signal);
-  return [
+  const found: readonly Found[] = [
     ...domains.map((orphan) => ({ ...orphan, state: states.get(orphan.name)?.state ?? orphan.state })),
-    ...free,
+    ...(await freeVolumes(lab, hypervisor, volumes, known, options.signal)),
     ...(await networkOrphans(lab, hypervisor, known, options.signal)),
   ];
+  if (found.length === 0) return [];
+  const ours = known.kind === "read" && known.resources > 0;
+  const active = await activeDomains(uri, options.signal);
+  return found.map((orphan) => ({ ...orphan, ours, usedBy: usersOf(orphan, active) }));
+}
+
+/** Names of the domains that use an orphan, among those that run. Pure. */
+export function usersOf(orphan: Found, active: readonly DomainDefinition[]): readonly string[] {
+  return active.filter((domain) => uses(domain, orphan)).map(({ name }) => name);
+}
+
+function uses(domain: DomainDefinition, orphan: Found): boolean {
+  switch (orphan.kind) {
+    case "domain":
+      return domain.id === orphan.id || orphan.volumes.some((volume) => hasDisk(domain, volume));
+    case "volume":
+      return hasDisk(domain, orphan);
+    case "network":
+      return domain.interfaces.some(
+        ({ network, bridge }) => network === orphan.name || (orphan.bridge !== undefined && bridge === orphan.bridge),
+      );
+    default:
+      return orphan satisfies never;
+  }
+}
+
+/** As a disk of its own, or as an image below one. */
+function hasDisk({ disks, backingFiles }: DomainDefinition, { pool, name, path }: VolumeName): boolean {
+  return backingFiles.includes(path) || disks.some((disk) => disk.file === path || (disk.pool === pool && disk.volume === name));
 }
 
 async function candidates(lab: Lab, uri: string, signal: AbortSignal | undefined): Promise<readonly DomainDefinition[]> {
@@ -92,19 +132,19 @@ async function freeVolumes(
   volumes: ReadonlyMap<string, string>,
   known: TerraformState,
   signal: AbortSignal | undefined,
-): Promise<readonly Extract<Orphan, { kind: "volume" }>[]> {
+): Promise<readonly Extract<Found, { kind: "volume" }>[]> {
   const ours = planVms(lab)
     .vms.filter((vm) => vm.hypervisor.name === hypervisor.name)
     .flatMap((vm) => Object.values(volumeNames(vm)).map((name) => ({ name, host: vm.host, path: volumes.get(name) })))
-    .filter(({ path }) => path !== undefined && !isKnown(path, known));
+    .flatMap(({ path, ...volume }) => (path === undefined || isKnown(path, known) ? [] : [{ ...volume, path }]));
   if (ours.length === 0) return [];
   const all = await domainDefinitions(hypervisor.uri, await domainNames(hypervisor.uri, signal), signal);
   const used = new Set(
     all.flatMap(({ disks }) => disks.map(({ pool, volume, file }) => (volume === undefined ? (file ?? "") : `${pool}/${volume}`))),
   );
   return ours
-    .filter(({ name, path = "" }) => !used.has(path) && !used.has(`${hypervisor.pool}/${name}`))
-    .map(({ name, host }) => ({ kind: "volume", hypervisor, name, pool: hypervisor.pool, host }));
+    .filter(({ name, path }) => !used.has(path) && !used.has(`${hypervisor.pool}/${name}`))
+    .map(({ name, host, path }) => ({ kind: "volume", hypervisor, name, pool: hypervisor.pool, path, host }));
 }
 
 function isKnown(path: string, known: TerraformState): boolean {
@@ -117,13 +157,13 @@ function domainOrphan(
   domain: DomainDefinition,
   volumes: ReadonlyMap<string, string>,
   known: TerraformState,
-): readonly Extract<Orphan, { kind: "domain" }>[] {
+): readonly Extract<Found, { kind: "domain" }>[] {
   const host = hostOf(lab, domain);
   if (host === undefined || (known.kind === "read" && known.domains.has(domain.id))) return [];
   const names = volumeNames({ domainName: domain.name });
   const own = [names.disk, names.seed].flatMap((name) => {
     const path = volumes.get(name);
-    return path === undefined || isKnown(path, known) ? [] : [{ pool: hypervisor.pool, name }];
+    return path === undefined || isKnown(path, known) ? [] : [{ pool: hypervisor.pool, name, path }];
   });
   return [{ kind: "domain", hypervisor, name: domain.name, id: domain.id, host, state: "unknown", volumes: own }];
 }
@@ -133,7 +173,7 @@ async function networkOrphans(
   hypervisor: HypervisorSettings,
   known: TerraformState,
   signal: AbortSignal | undefined,
-): Promise<readonly Orphan[]> {
+): Promise<readonly Extract<Found, { kind: "network" }>[]> {
   const name = networkName(lab);
   if (name === undefined) return [];
   const found = (await networkDefinitions(hypervisor.uri, [name], signal)).find((each) => each.name === name);
@@ -144,17 +184,19 @@ async function networkOrphans(
     (known.kind === "read" && known.networks.has(found.id))
   )
     return [];
-  return [{ kind: "network", hypervisor, name, id: found.id }];
+  return [{ kind: "network", hypervisor, name, id: found.id, bridge: found.bridge }];
 }
 
 /**
  * Removes an orphan: a domain is powered off and undefined, its own volumes are deleted. Volumes that Terraform knows stay, and so does anything that is another one by now:
  * everything is addressed by its UUID. A second call changes nothing.
  *
- * @throws LabError `libvirt.*`
+ * @throws LabError `libvirt.in-use` where a VM uses it by now that did not when it was found; `libvirt.*`
  */
 export async function removeOrphan(orphan: Orphan, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
   const { uri } = orphan.hypervisor;
+  const others = usersOf(orphan, await activeDomains(uri, options.signal)).filter((name) => !orphan.usedBy.includes(name));
+  if (others.length > 0) throw inUse(orphan.name, uri, others);
   switch (orphan.kind) {
     case "domain": {
       // It may be off already.
@@ -176,6 +218,8 @@ export async function removeOrphan(orphan: Orphan, options: { readonly signal?: 
       if (left.ok) await virshOutput(uri, ["net-undefine", orphan.id], options);
       return;
     }
+    default:
+      return orphan satisfies never;
   }
 }
 

@@ -1,29 +1,26 @@
 import { existsSync } from "node:fs";
 import type { HypervisorSettings, Lab } from "../lab/schema.ts";
 import type { Vm } from "../lab/vms.ts";
+import { type AppArmorFacts, readAppArmor } from "./app-armor.ts";
+import { type DeployedFacts, observeDeployed } from "./deployed.ts";
 import { type DomainDefinition, type DomainState, domainDefinitions, parseDominfo } from "./domains.ts";
-import { type NetworkDefinition, networkDefinitions, networkNames } from "./networks.ts";
 import { type Orphan, orphansOn } from "./orphans.ts";
-import { type PoolView, readPool, readVolumes } from "./pools.ts";
 import type { TerraformState } from "./terraform-state.ts";
 import { barredFolder, bridgeKind, type ReachedNetwork, reachedNetworks } from "./this-computer.ts";
 import { isLocalUri } from "./uri.ts";
 import { virsh, virshBatch, virshOutput } from "./virsh.ts";
-import { readXml, xmlAll, xmlText } from "./xml.ts";
+import { readXml, type XmlElement, xmlAll, xmlText } from "./xml.ts";
 
 /** What one look at a hypervisor found; the rules judge it without asking again. */
-export interface HypervisorFacts {
+export interface HypervisorFacts extends DeployedFacts {
   /** `QEMU 7.2.22` */
   readonly version: string;
-  /** Undefined where there is no such pool. */
-  readonly pool: PoolView | undefined;
   /** What libvirt said when a volume could not be made in the pool. */
   readonly poolRefusal: string | undefined;
   /** Folder on the way to the pool through which qemu's user can't get; on this computer alone. */
   readonly barredFolder: string | undefined;
-  /** Paths by name. */
-  readonly volumes: ReadonlyMap<string, string>;
-  readonly networks: readonly (NetworkDefinition & { readonly active: boolean })[];
+  /** Undefined where this libvirt confines no VM by AppArmor. */
+  readonly appArmor: AppArmorFacts | undefined;
   /** Domains with the names of the lab's VMs. */
   readonly domains: readonly DomainDefinition[];
   readonly states: ReadonlyMap<string, DomainState>;
@@ -53,7 +50,7 @@ const PROVIDER_SOCKET = "/var/run/libvirt/libvirt-sock";
  *
  * @throws LabError `libvirt.*` where it can't be asked
  */
-export async function lookAtHypervisor(
+export async function observeHypervisor(
   lab: Lab,
   hypervisor: HypervisorSettings,
   vms: readonly Vm[],
@@ -62,30 +59,29 @@ export async function lookAtHypervisor(
 ): Promise<HypervisorFacts> {
   const { uri } = hypervisor;
   const version = await virshOutput(uri, ["version"], options);
-  const [pool, networks, refusals, memory, found] = await Promise.all([
-    readPool(uri, hypervisor.pool, { ...options, refresh: true }),
-    readNetworks(uri, options.signal),
+  const [deployed, refusals, memory, found] = await Promise.all([
+    observeDeployed(lab, hypervisor, options),
     readRefusals(uri, options.signal),
     virsh(uri, ["nodememstats"], options),
     domainsNamed(uri, vms, options.signal),
   ]);
-  const volumes = pool?.active ? await readVolumes(uri, hypervisor.pool, options) : new Map<string, string>();
+  const { pool } = deployed;
+  const capabilities = await readXml(await virshOutput(uri, ["capabilities"], options));
   return {
+    ...deployed,
     version: /^Running hypervisor:\s*(.+)$/m.exec(version)?.[1] ?? /^Using API:\s*(.+)$/m.exec(version)?.[1] ?? "",
-    pool,
     poolRefusal: pool?.active ? await tryPool(uri, hypervisor.pool, `${lab.name}.preflight`, options) : undefined,
-    barredFolder: isLocalUri(uri) && pool?.path !== undefined ? await barredForQemu(uri, pool.path, options) : undefined,
-    volumes,
-    networks,
+    barredFolder: isLocalUri(uri) && pool?.path !== undefined ? barredForQemu(capabilities, pool.path) : undefined,
+    appArmor: readAppArmor(capabilities, isLocalUri(uri)),
     ...found,
     orphans: await orphansOn(lab, hypervisor, known, options),
     refusals,
     memory: memory.ok ? parseMemory(memory.stdout) : undefined,
-    computer: isLocalUri(uri) ? await lookHere(lab, uri, options.signal) : undefined,
+    computer: isLocalUri(uri) ? await observeComputer(lab, uri, options.signal) : undefined,
   };
 }
 
-async function lookHere(lab: Lab, uri: string, signal: AbortSignal | undefined): Promise<ComputerFacts> {
+async function observeComputer(lab: Lab, uri: string, signal: AbortSignal | undefined): Promise<ComputerFacts> {
   const { network } = lab.libvirt;
   const asksForIt = /^qemu:\/\/\/system/.test(uri) && !/[?&]socket=/.test(uri);
   return {
@@ -94,13 +90,6 @@ async function lookHere(lab: Lab, uri: string, signal: AbortSignal | undefined):
     bridge: network.mode === "bridge" ? await bridgeKind(network.bridge, signal) : undefined,
     missingSocket: asksForIt && !existsSync(PROVIDER_SOCKET) ? PROVIDER_SOCKET : undefined,
   };
-}
-
-async function readNetworks(uri: string, signal: AbortSignal | undefined): Promise<HypervisorFacts["networks"]> {
-  const names = await networkNames(uri, signal);
-  const active = (await virshOutput(uri, ["net-list", "--name"], { signal })).split("\n").map((line) => line.trim());
-  const definitions = await networkDefinitions(uri, names, signal);
-  return definitions.map((definition) => ({ ...definition, active: active.includes(definition.name) }));
 }
 
 async function readRefusals(uri: string, signal: AbortSignal | undefined): Promise<HypervisorFacts["refusals"]> {
@@ -142,13 +131,8 @@ async function tryPool(
 }
 
 /** Who qemu runs as stands in the capabilities: the base label of the security driver "dac" (`+64055:+64055`). */
-async function barredForQemu(
-  uri: string,
-  folder: string,
-  options: { readonly signal?: AbortSignal | undefined },
-): Promise<string | undefined> {
-  const xml = await readXml(await virshOutput(uri, ["capabilities"], options));
-  const dac = xmlAll(xml, "host/secmodel").find((model) => xmlText(model, "model") === "dac");
+function barredForQemu(capabilities: XmlElement, folder: string): string | undefined {
+  const dac = xmlAll(capabilities, "host/secmodel").find((model) => xmlText(model, "model") === "dac");
   const label = /^\+?(\d+):\+?(\d+)$/.exec(xmlText(dac, "baselabel") ?? "");
   return label === null ? undefined : barredFolder(folder, { uid: Number(label[1]), gid: Number(label[2]) });
 }

@@ -8,7 +8,7 @@ export interface PreflightFinding {
   /** Stable name of the case. */
   readonly code: string;
   readonly what: string;
-  readonly why?: string;
+  readonly why?: string | undefined;
   readonly next: string;
 }
 

@@ -40,14 +40,15 @@ export function judgeNames({ lab, hypervisor, vms, terraform }: Wanted, facts: H
       severity: "warning",
       code: "terraform.state-unreadable",
       what: `Terraform's state of the lab can't be read: ${terraform.why}.`,
-      why: "Without it nothing can be told to be left over from a failed deploy.",
+      why: "Without it nothing can be recognised as left over from a failed deploy.",
       next: `\`terraform -chdir=cdktf.out/stacks/${lab.name} state pull\` must work; \`npx cdktf synth\` makes that folder, and a deploy initialises it.`,
     });
   }
   return findings;
 }
 
-function leftOver(lab: Lab, orphan: Orphan): PreflightFinding {
+/** An orphan as a finding. */
+export function leftOver(lab: Pick<Lab, "name">, orphan: Orphan): PreflightFinding {
   const next = `npx redis-lab doctor ${lab.name} --fix removes it, after asking.`;
   switch (orphan.kind) {
     case "domain":
@@ -56,8 +57,8 @@ function leftOver(lab: Lab, orphan: Orphan): PreflightFinding {
         code: "domain.orphan",
         what: `The VM ${orphan.name} is there (${orphan.state}), and Terraform does not know it.`,
         why:
-          orphan.state === "running"
-            ? "It is the lab's by its MAC address. Somebody may have deployed the lab from another computer or folder: then this is theirs, and the state belongs into a shared backend (libvirt.backend)."
+          orphan.usedBy.length > 0 || !orphan.ours
+            ? `It is the lab's by its MAC address. The lab may have been deployed from another computer or folder: then this is theirs, and the state belongs into a shared backend (libvirt.backend). Where the state was lost, terraform.${lab.name}.tfstate.backup has the one before.`
             : "A VM whose start failed is left over by Terraform's provider, and the next deploy stumbles over its name.",
         next,
       };
@@ -74,8 +75,10 @@ function leftOver(lab: Lab, orphan: Orphan): PreflightFinding {
         severity: "error",
         code: "network.orphan",
         what: `The network ${orphan.name} is there, with the lab's addresses, and Terraform does not know it.`,
-        why: "The next deploy stumbles over its name.",
+        why: `The next deploy stumbles over its name.${orphan.usedBy.length > 0 ? ` ${orphan.usedBy.join(", ")} use it: removed, it is gone from under them.` : ""}`,
         next,
       };
+    default:
+      return orphan satisfies never;
   }
 }

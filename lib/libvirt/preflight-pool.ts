@@ -1,11 +1,14 @@
+import { dirname } from "node:path";
+import { allowsFolder, LOCAL_RULES } from "./app-armor.ts";
 import { permissionHint } from "./explain-start.ts";
-import { volumeNames } from "./names.ts";
+import { baseImagePrefix, volumeNames } from "./names.ts";
 import type { HypervisorFacts } from "./preflight-facts.ts";
 import { GIB, gibibytes, type PreflightFinding, type Wanted } from "./preflight-finding.ts";
 import { virshCommand } from "./uri.ts";
 
 /** The pool is there, may be written to by libvirt and read by qemu, and has room. Pure. */
-export function judgePool({ hypervisor, vms, imageBytes, lab }: Wanted, facts: HypervisorFacts): PreflightFinding[] {
+export function judgePool(wanted: Wanted, facts: HypervisorFacts): PreflightFinding[] {
+  const { hypervisor, vms, imageBytes, lab } = wanted;
   const { pool } = facts;
   const { pool: name, uri } = hypervisor;
   const virsh = virshCommand(uri);
@@ -49,8 +52,9 @@ export function judgePool({ hypervisor, vms, imageBytes, lab }: Wanted, facts: H
       next: permissionHint(folder),
     });
   }
+  findings.push(...judgeAppArmor(wanted, facts));
   const fresh = vms.filter((vm) => !facts.volumes.has(volumeNames(vm).disk));
-  const image = [...facts.volumes.keys()].some((volume) => volume.startsWith(`${lab.name}.base-`)) ? 0 : imageBytes;
+  const image = [...facts.volumes.keys()].some((volume) => volume.startsWith(baseImagePrefix(lab))) ? 0 : imageBytes;
   const full = image + fresh.reduce((sum, { diskGiB }) => sum + diskGiB * GIB, 0);
   const least = image + fresh.length * GIB;
   const { availableBytes } = pool;
@@ -73,4 +77,25 @@ export function judgePool({ hypervisor, vms, imageBytes, lab }: Wanted, facts: H
     });
   }
   return findings;
+}
+
+/**
+ * libvirt writes the AppArmor profile of a VM by a program of its own, virt-aa-helper, which leaves out disks that are named by pool and volume, as Terraform's provider names them (seen with
+ * 9.0.0; dmacvicar/terraform-provider-libvirt#1163 has it of 10). One that runs is the proof that it is allowed by
+ * other means.
+ */
+function judgeAppArmor({ hypervisor }: Wanted, { appArmor, pool, running }: HypervisorFacts): PreflightFinding[] {
+  if (appArmor === undefined || pool?.path === undefined || running.length > 0) return [];
+  const { rules } = appArmor;
+  if (rules !== undefined && allowsFolder(rules, pool.path)) return [];
+  return [
+    {
+      // Another computer's files can't be read from here.
+      severity: rules === undefined ? "warning" : "error",
+      code: "pool.app-armor",
+      what: `AppArmor on "${hypervisor.name}" ${rules === undefined ? "may keep" : "keeps"} VMs from their disks in ${pool.path}: Permission denied.`,
+      why: "libvirt allows a VM its disks one by one, and forgets those that Terraform's provider makes.",
+      next: `${rules === undefined ? "There, once" : "Once"}: sudo mkdir -p ${dirname(LOCAL_RULES)} && echo '${pool.path}/** rwk,' | sudo tee -a ${LOCAL_RULES}`,
+    },
+  ];
 }

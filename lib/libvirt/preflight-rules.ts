@@ -1,3 +1,5 @@
+import { plural } from "../base/text.ts";
+import { judgeDeployed } from "./deployed.ts";
 import { networkName } from "./names.ts";
 import type { HypervisorFacts } from "./preflight-facts.ts";
 import { gibibytes, MIB, type PreflightCheck, type PreflightFinding, type Wanted } from "./preflight-finding.ts";
@@ -24,13 +26,20 @@ export function judge(wanted: Wanted, facts: HypervisorFacts): readonly Prefligh
       judgeNetwork(wanted, facts),
     ),
     check("names", `${wanted.vms.length} VMs`, judgeNames(wanted, facts)),
+    check("deployed", deployedSeen(wanted), judgeDeployed(wanted, facts)),
     check("virtualization", isEmulated(wanted, facts) ? "emulated" : "kvm", judgeVirtualization(wanted, facts)),
     check(
       "memory",
-      memory === undefined ? "not told" : `${gibibytes(memory.availableMiB * MIB)} of ${gibibytes(memory.totalMiB * MIB)} available`,
+      memory === undefined ? "not known" : `${gibibytes(memory.availableMiB * MIB)} of ${gibibytes(memory.totalMiB * MIB)} available`,
       judgeMemory(wanted, facts),
     ),
   ];
+}
+
+function deployedSeen({ terraform, hypervisor }: Wanted): string {
+  if (terraform.kind !== "read") return "nothing yet";
+  const count = terraform.volumes.filter(({ hypervisor: name }) => name === hypervisor.name).length;
+  return count === 0 ? "nothing yet" : plural(count, "volume");
 }
 
 function judgeSocket({ computer }: HypervisorFacts): PreflightFinding[] {

@@ -1,19 +1,21 @@
-import { isLabError, type LabError } from "../error.ts";
+import { isLabError, type LabError } from "../base/error.ts";
 import { imageOf } from "../lab/images.ts";
 import type { HypervisorSettings, Lab } from "../lab/schema.ts";
-import { planVms } from "../lab/vms.ts";
+import { planVms, usedHypervisors } from "../lab/vms.ts";
 import { fetchedImage } from "./images.ts";
-import { lookAtHypervisor } from "./preflight-facts.ts";
+import { observeHypervisor } from "./preflight-facts.ts";
 import type { PreflightCheck, PreflightFinding } from "./preflight-finding.ts";
 import { judge } from "./preflight-rules.ts";
 import { readTerraformState, type TerraformState } from "./terraform-state.ts";
 import { isOnPath } from "./this-computer.ts";
 
-export interface PreflightOptions {
+export interface HypervisorPreflightOptions {
   /** Folder of cdktf.json. */
   readonly root: string;
   /** @default that of this process */
   readonly environment?: NodeJS.ProcessEnv;
+  /** What Terraform knows of the lab. @default it is asked */
+  readonly terraform?: TerraformState;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -26,15 +28,15 @@ const USUAL_IMAGE_BYTES = 900e6;
  *
  * @throws LabError `lab.invalid` for a lab that has no VMs
  */
-export async function runPreflight(lab: Lab, options: PreflightOptions): Promise<readonly PreflightCheck[]> {
+export async function runPreflight(lab: Lab, options: HypervisorPreflightOptions): Promise<readonly PreflightCheck[]> {
   const { vms } = planVms(lab);
   const environment = options.environment ?? process.env;
   const image = imageOf(lab.libvirt);
   const [terraform, file] = await Promise.all([
-    readTerraformState({ root: options.root, lab: lab.name, environment, signal: options.signal }),
+    options.terraform ?? readTerraformState({ root: options.root, lab: lab.name, environment, signal: options.signal }),
     image === undefined ? undefined : fetchedImage(image),
   ]);
-  const used = lab.libvirt.hypervisors.filter(({ name }) => vms.some(({ hypervisor }) => hypervisor.name === name));
+  const used = usedHypervisors(lab, { vms });
   if (!isOnPath("virsh", environment)) return [withoutVirsh()];
   const found = await Promise.all(
     used.map((hypervisor) =>
@@ -52,7 +54,7 @@ async function checkHypervisor(
   const vms = planVms(lab).vms.filter((vm) => vm.hypervisor.name === hypervisor.name);
   const { terraform, imageBytes, signal } = given;
   try {
-    const facts = await lookAtHypervisor(lab, hypervisor, vms, terraform, { signal });
+    const facts = await observeHypervisor(lab, hypervisor, vms, terraform, { signal });
     return judge({ lab, hypervisor, vms, imageBytes, terraform }, facts);
   } catch (error) {
     signal?.throwIfAborted();
@@ -63,7 +65,7 @@ async function checkHypervisor(
 
 /** An error as a finding. */
 export function findingOf({ code, what, why, next }: LabError): PreflightFinding {
-  return { severity: "error", code, what, next, ...(why !== undefined && { why }) };
+  return { severity: "error", code, what, next, why };
 }
 
 function withoutVirsh(): PreflightCheck {

@@ -2,8 +2,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
-import { messageOf } from "../error.ts";
-import { runChild } from "./child.ts";
+import { runProgram } from "../base/process.ts";
 
 /** A volume as Terraform knows it: what it takes to make it again as it was. */
 export interface KnownVolume {
@@ -15,6 +14,24 @@ export interface KnownVolume {
   readonly size: number | undefined;
   /** Key of the image below it. */
   readonly baseKey: string | undefined;
+  /** Name of the hypervisor, which is that of its provider. */
+  readonly hypervisor: string | undefined;
+}
+
+/** A network as Terraform knows it: what it takes to define it again. */
+export interface KnownNetwork {
+  /** UUID */
+  readonly id: string;
+  readonly name: string;
+  /** `nat`, `route`, … */
+  readonly mode: string;
+  readonly bridge: string | undefined;
+  /** In CIDR notation, the address being that of the network. */
+  readonly ranges: readonly string[];
+  readonly domain: string | undefined;
+  readonly autostart: boolean;
+  /** Name of the hypervisor, which is that of its provider. */
+  readonly hypervisor: string | undefined;
 }
 
 /** What Terraform knows of the stack of a lab. */
@@ -25,11 +42,13 @@ export type TerraformState =
   | { readonly kind: "unreadable"; readonly why: string }
   | {
       readonly kind: "read";
+      /** How many resources were made; none after a destroy. */
+      readonly resources: number;
       /** Names of domains by id, the UUID of libvirt. */
       readonly domains: ReadonlyMap<string, string>;
       readonly volumes: readonly KnownVolume[];
-      /** Ids (UUID) of networks. */
-      readonly networks: ReadonlySet<string>;
+      /** By id. */
+      readonly networks: ReadonlyMap<string, KnownNetwork>;
     };
 
 export interface TerraformStateOptions {
@@ -40,7 +59,7 @@ export interface TerraformStateOptions {
   /** Terraform gets all of it: credentials of a backend come from there. @default that of this process */
   readonly environment?: NodeJS.ProcessEnv;
   /** Longest wait for the backend, in milliseconds. @default 60000 */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -58,7 +77,7 @@ export async function readTerraformState(options: TerraformStateOptions): Promis
     return text === undefined ? { kind: "none" } : parseTerraformState(text);
   }
   const binary = environment["TERRAFORM_BINARY_NAME"] || "terraform";
-  const run = await runChild(binary, ["state", "pull"], {
+  const run = await runProgram(binary, ["state", "pull"], {
     cwd: folder,
     environment: {
       ...environment,
@@ -72,11 +91,11 @@ export async function readTerraformState(options: TerraformStateOptions): Promis
     timeoutMs: options.timeoutMs ?? 60_000,
     signal: options.signal,
   });
-  if (run.error !== undefined) {
-    const missing = run.error.code === "ENOENT";
+  if (run.failure !== undefined) {
+    const { reason, text } = run.failure;
     return {
       kind: "unreadable",
-      why: missing ? `there is no ${binary} on the PATH (TERRAFORM_BINARY_NAME names another)` : messageOf(run.error),
+      why: reason === "absent" ? `there is no ${binary} on the PATH (TERRAFORM_BINARY_NAME names another)` : text,
     };
   }
   if (run.timedOut) return { kind: "unreadable", why: "its backend did not answer in time" };
@@ -110,6 +129,7 @@ interface StateFile {
   readonly resources?: readonly {
     readonly mode?: unknown;
     readonly type?: unknown;
+    readonly provider?: unknown;
     readonly instances?: readonly { readonly attributes?: Readonly<Record<string, unknown>> }[];
   }[];
 }
@@ -118,8 +138,9 @@ interface StateFile {
 export function parseTerraformState(text: string): TerraformState {
   const domains = new Map<string, string>();
   const volumes: KnownVolume[] = [];
-  const networks = new Set<string>();
-  if (text.trim() === "") return { kind: "read", domains, volumes, networks };
+  const networks = new Map<string, KnownNetwork>();
+  let resources = 0;
+  if (text.trim() === "") return { kind: "read", resources, domains, volumes, networks };
   let state: StateFile;
   try {
     state = JSON.parse(text) as StateFile;
@@ -128,11 +149,14 @@ export function parseTerraformState(text: string): TerraformState {
   }
   if (state.version !== 4)
     return { kind: "unreadable", why: `the state has format ${String(state.version)}, and 4 is the one that is known` };
-  for (const { mode, type, instances = [] } of state.resources ?? []) {
+  for (const { mode, type, provider, instances = [] } of state.resources ?? []) {
     if (mode !== "managed") continue;
+    // provider["registry.terraform.io/dmacvicar/libvirt"].ALIAS
+    const hypervisor = /\]\.([^.\]]+)$/.exec(String(provider))?.[1];
     for (const { attributes = {} } of instances) {
       const id = wordOf(attributes["id"]);
       if (id === undefined) continue;
+      resources++;
       const name = wordOf(attributes["name"]) ?? "";
       const pool = wordOf(attributes["pool"]) ?? "";
       switch (type) {
@@ -140,7 +164,16 @@ export function parseTerraformState(text: string): TerraformState {
           domains.set(id, name);
           break;
         case "libvirt_network":
-          networks.add(id);
+          networks.set(id, {
+            id,
+            name,
+            mode: wordOf(attributes["mode"]) ?? "nat",
+            bridge: wordOf(attributes["bridge"]),
+            ranges: wordsOf(attributes["addresses"]),
+            domain: wordOf(attributes["domain"]),
+            autostart: attributes["autostart"] === true,
+            hypervisor,
+          });
           break;
         case "libvirt_volume": {
           const size = attributes["size"];
@@ -150,13 +183,18 @@ export function parseTerraformState(text: string): TerraformState {
             pool,
             size: typeof size === "number" ? size : undefined,
             baseKey: wordOf(attributes["base_volume_id"]),
+            hypervisor,
           });
           break;
         }
       }
     }
   }
-  return { kind: "read", domains, volumes, networks };
+  return { kind: "read", resources, domains, volumes, networks };
+}
+
+function wordsOf(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.flatMap((each) => wordOf(each) ?? []) : [];
 }
 
 function wordOf(value: unknown): string | undefined {

@@ -1,7 +1,9 @@
-import { accessSync, constants, statSync } from "node:fs";
-import { delimiter, dirname, join } from "node:path";
+import { statSync } from "node:fs";
+import { delimiter, dirname } from "node:path";
+import { findProgram } from "../base/find-program.ts";
+import { runProgram } from "../base/process.ts";
 import { ipv4Network } from "../lab/ipv4.ts";
-import { runChild } from "./child.ts";
+import { notPlugged } from "./errors.ts";
 
 /** An IPv4 network that this computer is in or has a route to. */
 export interface ReachedNetwork {
@@ -47,19 +49,56 @@ export async function bridgeKind(name: string, signal?: AbortSignal): Promise<"b
   return ["bridge", "openvswitch"].includes(link.linkinfo?.info_kind ?? "") ? "bridge" : "other";
 }
 
+/** Where an interface of this computer is. */
+export interface Plugged {
+  /** It is a bridge of Linux itself; one of Open vSwitch has its interfaces where `ip` does not show them. */
+  readonly isBridge: boolean;
+  /** The interface that it is in. */
+  readonly master: string | undefined;
+}
+
+/** All interfaces of this computer by name; undefined where there is no `ip` to ask. */
+export async function pluggedInterfaces(signal?: AbortSignal): Promise<ReadonlyMap<string, Plugged> | undefined> {
+  const links = await askIp(["-d", "link"], signal);
+  return links.length === 0 ? undefined : pluggedIn(links);
+}
+
+/** Reads the JSON of `ip -d link`. */
+export function pluggedIn(links: readonly IpObject[]): ReadonlyMap<string, Plugged> {
+  return new Map(links.map(({ ifname = "", master, linkinfo }) => [ifname, { isBridge: linkinfo?.info_kind === "bridge", master }]));
+}
+
+/**
+ * Puts an interface into a bridge, which takes root.
+ *
+ * @throws LabError `libvirt.not-plugged`
+ */
+export async function plugInto(name: string, bridge: string, signal?: AbortSignal): Promise<void> {
+  const run = await runProgram("ip", ["link", "set", name, "master", bridge], {
+    environment: environmentOfIp(),
+    timeoutMs: 10_000,
+    signal,
+  });
+  if (run.exitCode !== 0) throw notPlugged(name, bridge, run.failure?.text ?? run.stderr.trim());
+}
+
 /** What is read of the objects of `ip -j`. */
 export interface IpObject {
   readonly ifname?: string;
+  readonly master?: string;
   readonly addr_info?: readonly { readonly local: string; readonly prefixlen: number }[];
   readonly linkinfo?: { readonly info_kind?: string };
   readonly dst?: string;
   readonly dev?: string;
 }
 
+/** sbin is missing on the PATH of ordinary users of some distributions. */
+function environmentOfIp(): NodeJS.ProcessEnv {
+  return { PATH: [process.env["PATH"], "/usr/sbin", "/sbin"].filter(Boolean).join(delimiter), LC_ALL: "C" };
+}
+
 async function askIp(args: readonly string[], signal: AbortSignal | undefined): Promise<readonly IpObject[]> {
-  // sbin is missing on the PATH of ordinary users of some distributions.
-  const environment = { PATH: [process.env["PATH"], "/usr/sbin", "/sbin"].filter(Boolean).join(delimiter), LC_ALL: "C" };
-  const run = await runChild("ip", ["-j", ...args], { environment, timeoutMs: 10_000, signal });
+  const run = await runProgram("ip", ["-j", ...args], { environment: environmentOfIp(), timeoutMs: 10_000, signal });
   if (run.exitCode !== 0) return [];
   try {
     const found: unknown = JSON.parse(run.stdout || "[]");
@@ -71,15 +110,7 @@ async function askIp(args: readonly string[], signal: AbortSignal | undefined): 
 }
 
 export function isOnPath(program: string, environment: NodeJS.ProcessEnv = process.env): boolean {
-  return (environment["PATH"] ?? "").split(delimiter).some((folder) => {
-    if (folder === "") return false;
-    try {
-      accessSync(join(folder, program), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+  return findProgram(program, environment).kind === "found";
 }
 
 /**

@@ -1,4 +1,4 @@
-import { runChild } from "./child.ts";
+import { keptOf, runProgram } from "../base/process.ts";
 import {
   authenticationRefused,
   connectionLost,
@@ -14,7 +14,7 @@ import { connectUri } from "./uri.ts";
 
 export interface VirshOptions {
   /** Longest run, in milliseconds. @default 30000 */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -42,23 +42,22 @@ const ENVIRONMENT = [
 ];
 
 export function virshEnvironment(environment: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
-  const kept = ENVIRONMENT.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]]));
-  return { ...Object.fromEntries(kept), LC_ALL: "C" };
+  return { ...keptOf(environment, ENVIRONMENT), LC_ALL: "C" };
 }
 
 /**
  * Runs one virsh command on a hypervisor, without a shell: every argument arrives as it is.
  *
- * @throws LabError `libvirt.no-virsh`, `.no-libvirtd`, `.no-permission`, `.no-ssh`, `.no-connection`, `.connection-lost`, `.time-out`: the hypervisor could not be asked
+ * @throws LabError `libvirt.no-virsh`, `.no-libvirtd`, `.no-permission`, `.no-ssh`, `.no-connection`, `.connection-lost`, `.time-out`, `.virsh-not-started`: the hypervisor could not be asked
  */
 export async function virsh(uri: string, args: readonly string[], options: VirshOptions = {}): Promise<VirshResult> {
   const timeoutMs = options.timeoutMs ?? 30_000;
-  const run = await runChild("virsh", ["-q", "-c", connectUri(uri), ...args], {
+  const run = await runProgram("virsh", ["-q", "-c", connectUri(uri), ...args], {
     environment: virshEnvironment(),
     timeoutMs,
     signal: options.signal,
   });
-  if (run.error !== undefined) throw run.error.code === "ENOENT" ? noVirsh(run.error) : run.error;
+  if (run.failure !== undefined) throw noVirsh(run.failure);
   if (run.timedOut) throw hypervisorSilent(uri, args[0] ?? "virsh", timeoutMs);
   const message = messageIn(run.stderr);
   const failure = connectionFailure(message);
@@ -109,10 +108,14 @@ export function messageIn(stderr: string): string {
     .join("\n");
 }
 
+const CLOSED = /^(internal error: )?client socket is closed$/;
+
 /** Why there is no connection, or none any more, in libvirt's words; undefined when there was one. */
 export function connectionFailure(message: string): string | undefined {
   const lines = message.split("\n");
   const first = lines.indexOf("failed to connect to the hypervisor");
+  // libvirt may see the end of its ssh before it reads what ssh said: that is no connection that was lost.
+  if (first >= 0 && CLOSED.test(lines[first + 1] ?? "")) return `${lines[first]}: ${lines[first + 1]}`;
   if (first >= 0) return lines.slice(first + 1).join("\n") || lines[first];
   return lines.find((line) => /^Disconnected from .* due to |client socket is closed$|^End of file while reading data/.test(line));
 }
@@ -122,7 +125,7 @@ export function connectionError(uri: string, failure: string): Error {
   if (/authentication (unavailable|failed|cancelled): |Failed to connect socket to '[^']+': Permission denied/.test(failure)) {
     return /polkit|policy|Permission denied|cancelled/.test(failure) ? noPermission(uri, failure) : authenticationRefused(uri, failure);
   }
-  if (/^Disconnected from |client socket is closed$/.test(failure)) return connectionLost(uri, failure);
+  if (/^Disconnected from /.test(failure) || CLOSED.test(failure)) return connectionLost(uri, failure);
   if (/Failed to connect socket to '[^']+': (No such file or directory|Connection refused)/.test(failure)) return noLibvirtd(uri, failure);
   if (/^qemu\+ssh:/.test(uri) || /\bssh: |Host key verification failed|Permission denied \(/.test(failure)) {
     return noSshToHypervisor(uri, failure);

@@ -55,6 +55,11 @@ export function xmlAttribute(element: XmlElement | undefined, path: string, attr
   return xmlFirst(element, path)?.attributes[attribute];
 }
 
+/** A text as the value of an attribute or of an element. */
+export function xmlEscape(text: string): string {
+  return text.replaceAll(/[&<>'"]/g, (char) => `&#${char.charCodeAt(0)};`);
+}
+
 const UNITS: Readonly<Record<string, number>> = {
   b: 1,
   bytes: 1,

@@ -1,9 +1,15 @@
+import { isLabError } from "../base/error.ts";
+import { isOurs } from "../bootstrap/ownership.ts";
 import type { Connection } from "../connection/connection.ts";
 import { type PlacedInstance, type Placement, placedInstances } from "../lab/placement.ts";
+import { PROGRAMS } from "../lab/programs.ts";
 import type { Secrets } from "../lab/secrets.ts";
 import { connectRedis, connectStream } from "../redis/client.ts";
+import { ClientPool } from "../redis/client-pool.ts";
+import { parseInfo } from "../redis/info.ts";
 import type { InstanceAccess, RedisClient } from "../redis/types.ts";
-import { hostUnreachable, unknownInstance } from "./errors.ts";
+import { hostUnreachable, notThisInstance, otherCheckout, unknownInstance } from "./errors.ts";
+import { localServers } from "./local-servers.ts";
 
 export interface Access extends InstanceAccess {
   /** A password that was found in a running configuration, tried after the lab's own: this is how a rotation reaches an instance that still has an older one. */
@@ -24,6 +30,25 @@ function foundAt(id: string): Reachable | undefined {
   return address === undefined ? undefined : { host: address, address, port: Number(port), kind: "redis" };
 }
 
+/**
+ * A server is an instance of the lab when it runs a build of the lab's with the configuration that redis-lab wrote (`executable`, `config_file` of INFO). Another one on its port may be
+ * open to everybody, and would become a replica, lose its data, or have its own configuration rewritten.
+ */
+async function assertIsInstance(client: RedisClient, { id, configFile }: PlacedInstance, prefix: string): Promise<void> {
+  const info = parseInfo(String(await client.call(["INFO", "server"])));
+  const seen = { configFile: info["config_file"] ?? "", executable: info["executable"] ?? "" };
+  if (seen.configFile !== configFile || !isOurs(seen.executable, prefix)) throw notThisInstance(id, seen, configFile);
+}
+
+/** On this computer a password that is refused may be that of another checkout of the same lab, whose servers have the addresses of ours. */
+async function whoElse({ capabilities, hosts }: Placement, { address, port }: Reachable, error: unknown): Promise<Error | undefined> {
+  if (capabilities.connection !== "local" || !isLabError(error) || error.code !== "redis.wrong-password") return undefined;
+  const server = (await localServers()).find(({ title }) => title.split(" ").includes(`${address}:${port}`));
+  if (server === undefined || hosts.some(({ paths }) => paths.prefix.startsWith(`${server.root}/.redis-lab/${server.lab}/`)))
+    return undefined;
+  return otherCheckout(`${address}:${port}`, server, error);
+}
+
 /** Clients by instance, opened on first use through the host's own connection and shared by everything that runs in a session. */
 export function openAccess(options: {
   readonly placement: Placement;
@@ -32,9 +57,11 @@ export function openAccess(options: {
   readonly unreachable: ReadonlyMap<string, Error>;
   /** An instance whose host can't be logged in to is spoken to from another host of the lab. @default false */
   readonly anyRoute?: boolean;
+  /** The interruption of the run. An instance that is silent after it is given up. */
+  readonly signal?: AbortSignal | undefined;
 }): Access {
   const instances = new Map(placedInstances(options.placement).map((instance) => [instance.id, instance]));
-  const clients = new Map<string, Promise<RedisClient>>();
+  const prefixes = new Map(options.placement.hosts.map(({ name, paths }) => [name, paths.prefix]));
   const more = new Map<string, string>();
 
   const connectionOf = (id: string): { readonly instance: Reachable; readonly connection: Connection } => {
@@ -50,42 +77,45 @@ export function openAccess(options: {
     const { instance, connection } = connectionOf(id);
     const found = more.get(id);
     const passwords = [options.secrets.password, options.secrets.previous, found].filter((password) => password !== undefined);
-    return by(
-      instance,
-      (address, port) => connection.dial(address, port, INSTANCE_TIMEOUT_MS),
-      // A 4.0 sentinel has no AUTH, and redis-lab sets no password on any sentinel.
-      { passwords: instance.kind === "sentinel" ? [] : [...new Set(passwords)], timeoutMs: INSTANCE_TIMEOUT_MS },
-    );
+    try {
+      return await by(instance, (address, port) => connection.dial(address, port, INSTANCE_TIMEOUT_MS), {
+        passwords: PROGRAMS[instance.kind].takesPassword ? [...new Set(passwords)] : [],
+        timeoutMs: INSTANCE_TIMEOUT_MS,
+        signal: options.signal,
+      });
+    } catch (error) {
+      throw (await whoElse(options.placement, instance, error)) ?? error;
+    }
   };
-  const open = (id: string) => opened(id, connectRedis);
-
-  const drop = (id: string) => {
-    void clients.get(id)?.then(
-      (client) => client.close(),
-      () => undefined,
-    );
-    clients.delete(id);
+  /** @throws LabError `operations.not-this-instance`, before anything but AUTH and INFO was sent */
+  const open = async (id: string): Promise<RedisClient> => {
+    const client = await opened(id, connectRedis);
+    const instance = instances.get(id);
+    if (instance === undefined) return client;
+    try {
+      await assertIsInstance(client, instance, prefixes.get(instance.host) ?? "");
+      return client;
+    } catch (error) {
+      client.close();
+      throw error;
+    }
   };
+  const pool = new ClientPool(open);
 
   return {
-    async client(id) {
-      const known = await clients.get(id)?.catch(() => undefined);
-      if (known !== undefined && !known.closed) return known;
-      const opening = open(id);
-      clients.set(id, opening);
-      return opening;
-    },
+    client: (id) => pool.client(id),
     connect: open,
-    stream: (id) => opened(id, connectStream),
+    async stream(id) {
+      await pool.client(id);
+      return opened(id, connectStream);
+    },
     async probe(from, address, port) {
       return connectionOf(from).connection.probe(address, port);
     },
     addPassword(id, password) {
       more.set(id, password);
     },
-    drop,
-    close() {
-      for (const id of clients.keys()) drop(id);
-    },
+    drop: (id) => pool.drop(id),
+    close: () => pool.close(),
   };
 }

@@ -1,16 +1,19 @@
 import { rm } from "node:fs/promises";
+import { allSettledLimited } from "../base/limit.ts";
+import { expectedError } from "../base/system-error.ts";
+import { serversStillRun } from "../bootstrap/errors.ts";
 import { observeHost } from "../bootstrap/observe.ts";
+import { serversLeft } from "../bootstrap/own-servers.ts";
 import { removeHost } from "../bootstrap/remove.ts";
 import { openSupervisor } from "../bootstrap/supervise.ts";
-import { forEachHost } from "../connection/limit.ts";
-import { messageOf } from "../error.ts";
 import { type PlacedInstance, placedInstances } from "../lab/placement.ts";
+import { PROGRAMS } from "../lab/programs.ts";
 import { TARGETS, type TargetName } from "../lab/targets.ts";
 import { writeState } from "../project/state.ts";
 import { machinesAreTerraforms } from "./errors.ts";
-import { withLabLock } from "./inside-terraform.ts";
 import { HOST_CONCURRENCY, type Session, type SessionOptions, withSession } from "./session.ts";
 import { readStatus } from "./status.ts";
+import { withLabLock } from "./vms/inside-terraform.ts";
 
 /** What `down` did. */
 export interface DownReport {
@@ -48,16 +51,15 @@ export function assertCanGoDown(lab: string, target: TargetName): void {
  */
 export async function bringDown(options: DownOptions): Promise<DownReport> {
   assertCanGoDown(options.lab.name, options.target);
-  return withLabLock(options, `down ${options.lab.name}`, () =>
-    withSession(options, (session) => bringSessionDown(session, options.remove)),
-  );
+  return withLabLock(options, `down ${options.lab.name}`, () => withSession(options, (session) => bringSessionDown(session, options)));
 }
 
-async function bringSessionDown(session: Session, remove: Removal): Promise<DownReport> {
-  const failures = new Map([...session.unreachable].map(([host, error]) => [host, messageOf(error)]));
+async function bringSessionDown(session: Session, { remove, now }: Pick<DownOptions, "remove" | "now">): Promise<DownReport> {
+  const failures = new Map([...session.unreachable].map(([host, error]) => [host, error.message]));
   const stopped = await stopEverything(session, failures);
+  session.signal?.throwIfAborted();
   const removed = remove === "nothing" ? [] : await removeEverywhere(session, remove, failures);
-  if (failures.size === 0) await forget(session, remove);
+  if (failures.size === 0) await forget(session, remove, now());
   return {
     lab: session.lab.name,
     target: session.target,
@@ -71,15 +73,31 @@ async function bringSessionDown(session: Session, remove: Removal): Promise<Down
 export async function stopEverything(session: Session, failures: Map<string, string>): Promise<string[]> {
   const stopped: string[] = [];
   for (const wave of await waves(session)) {
-    const results = await forEachHost(wave, HOST_CONCURRENCY * 2, async (instance) => {
+    const results = await allSettledLimited(wave, HOST_CONCURRENCY * 2, async (instance) => {
       if (await stopInstance(session, instance)) stopped.push(instance.id);
     });
+    session.signal?.throwIfAborted();
     for (const [index, result] of results.entries()) {
       const instance = wave[index];
-      if (result.status === "rejected" && instance !== undefined) failures.set(instance.host, messageOf(result.reason));
+      if (result.status === "rejected" && instance !== undefined) failures.set(instance.host, expectedError(result.reason).message);
     }
   }
+  await findServersLeft(session, failures);
   return stopped;
+}
+
+/** Whatever of the lab's builds still runs, matched to an instance or not, is a failure of its host: then the lab is not down. */
+async function findServersLeft(session: Session, failures: Map<string, string>): Promise<void> {
+  const { placement, connections } = session;
+  const hosts = placement.hosts.filter(({ name }) => connections.has(name) && !failures.has(name));
+  const results = await allSettledLimited(hosts, HOST_CONCURRENCY, async (host) => {
+    const connection = connections.get(host.name);
+    const left = connection === undefined ? [] : await serversLeft(connection, placement, host);
+    if (left.length > 0) throw serversStillRun(host.name, left);
+  });
+  for (const [index, result] of results.entries()) {
+    if (result.status === "rejected") failures.set(hosts[index]?.name ?? "", expectedError(result.reason).message);
+  }
 }
 
 /** Instances in groups that are stopped one after the other; roles as they are now, since a failover may have moved them. */
@@ -88,9 +106,9 @@ async function waves(session: Session): Promise<readonly (readonly PlacedInstanc
   const reached = placedInstances(session.placement).filter(({ host }) => session.connections.has(host));
   const role = (id: string) => rows.find(({ instance }) => instance === id)?.role;
   return [
-    reached.filter(({ kind }) => kind === "sentinel"),
-    reached.filter(({ id, kind }) => kind === "redis" && role(id) !== "master"),
-    reached.filter(({ id, kind }) => kind === "redis" && role(id) === "master"),
+    reached.filter(({ kind }) => PROGRAMS[kind].endsFirst),
+    reached.filter(({ id, kind }) => !PROGRAMS[kind].endsFirst && role(id) !== "master"),
+    reached.filter(({ id, kind }) => !PROGRAMS[kind].endsFirst && role(id) === "master"),
   ];
 }
 
@@ -104,10 +122,10 @@ export async function stopInstance(session: Session, instance: PlacedInstance, h
     { placement: session.placement, host, secrets: session.secrets },
     {
       onProgress: (detail) => session.emit({ type: "progress", host: host.name, step: "stop", detail }),
-      ...(session.signal !== undefined && { signal: session.signal }),
+      signal: session.signal,
     },
   );
-  if ((await supervisor.state(instance)).process === undefined) {
+  if (!(await supervisor.isToStop(instance))) {
     if (how === "retire") await supervisor.retire(instance);
     return false;
   }
@@ -121,7 +139,7 @@ export async function stopInstance(session: Session, instance: PlacedInstance, h
 async function removeEverywhere(session: Session, remove: Removal, failures: Map<string, string>): Promise<DownReport["removed"]> {
   // What still runs because its stop failed keeps its data.
   const hosts = session.placement.hosts.filter(({ name }) => session.connections.has(name) && !failures.has(name));
-  const results = await forEachHost(hosts, HOST_CONCURRENCY, async (host) => {
+  const results = await allSettledLimited(hosts, HOST_CONCURRENCY, async (host) => {
     const connection = session.connections.get(host.name);
     if (connection === undefined) return [];
     session.emit({ type: "step", host: host.name, step: "remove", state: "started" });
@@ -137,21 +155,23 @@ async function removeEverywhere(session: Session, remove: Removal, failures: Map
     });
     return what;
   });
+  session.signal?.throwIfAborted();
   return results.flatMap((result, index) => {
     const host = hosts[index]?.name ?? "";
     if (result.status === "fulfilled") return [{ host, what: result.value }];
-    failures.set(host, messageOf(result.reason));
+    failures.set(host, expectedError(result.reason).message);
     return [];
   });
 }
 
 /** After a purge nothing is remembered of this target but the pins of its host keys; the lab's secrets stay, other targets have them too. */
-async function forget(session: Session, remove: Removal): Promise<void> {
+async function forget(session: Session, remove: Removal, now: Date): Promise<void> {
   const { source, ...rest } = session.state;
   if (session.state.lastUp !== "") {
     await writeState(session.paths, {
       ...rest,
       live: false,
+      ...(session.state.live && { since: now.toISOString() }),
       ...(remove !== "everything" && source !== undefined && { source }),
       members: remove === "nothing" ? rest.members : [],
     });

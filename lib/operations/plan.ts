@@ -1,25 +1,28 @@
+import { byCount } from "../base/text.ts";
 import type { HostPlan } from "../bootstrap/plan.ts";
-import { rdbVersionOf } from "../bootstrap/steps/install.ts";
-import { messageOf } from "../error.ts";
-import { isRedisServer } from "../lab/instances.ts";
-import { placedInstances } from "../lab/placement.ts";
+import type { LayoutKind } from "../lab/layouts.ts";
 import { TARGETS } from "../lab/targets.ts";
-import { formerHosts } from "./former.ts";
-import { type LayoutPlan, layoutEngine } from "./layout.ts";
-import { type Prepared, prepare } from "./prepare.ts";
+import { rdbVersionOf } from "../redis/words.ts";
+import { countPlanned } from "./count-changes.ts";
+import { type HostFailure, hostFailure } from "./host-failure.ts";
+import type { LayoutPlan } from "./layouts/row.ts";
+import { layoutOperations } from "./layouts.ts";
+import { formerHosts } from "./leaving/former.ts";
+import { type Prepared, prepare, somethingRan } from "./prepare.ts";
 import type { Session } from "./session.ts";
 
 /** Everything that `up` would do now: plain data. Holds no secret. */
 export interface LabPlan {
   readonly lab: string;
   readonly target: string;
-  readonly kind: "cluster" | "sentinel";
+  readonly kind: LayoutKind;
   readonly declaredVersion: string;
   readonly version: string;
   /** Number of changes; 0 means that `up` changes nothing. */
   readonly changes: number;
   readonly hosts: readonly HostPlan[];
-  readonly unreachable: readonly { readonly host: string; readonly error: string }[];
+  /** Hosts that can't be reached or looked at. */
+  readonly unreachable: readonly HostFailure[];
   readonly layout: LayoutPlan;
 }
 
@@ -27,17 +30,21 @@ export interface LabPlan {
 export async function planLab(session: Session): Promise<LabPlan> {
   const prepared = await prepare(session);
   const hosts = [...prepared.hosts.values()].map(({ plan }) => plan);
-  const planned = withDepartures(await planLayout(prepared), session);
-  const layout = { ...planned, findings: [...planned.findings, ...oneWay(prepared)] };
+  const formation = await planLayout(prepared);
+  session.signal?.throwIfAborted();
+  const left = departures(session);
+  const layout = { actions: [...formation.actions, ...left], findings: [...formation.findings, ...oneWay(prepared)] };
+  // A lab that was formed before goes on with what is in its data when its instances are started.
+  const formed = !somethingRan(prepared) && session.state.members.length > 0;
   return {
     lab: session.lab.name,
     target: session.target,
     kind: session.lab.layout.kind,
     declaredVersion: session.lab.redis.version,
-    version: prepared.source.version,
-    changes: hosts.reduce((sum, host) => sum + countChanges(host), 0) + layout.actions.length,
+    version: prepared.source.version.text,
+    changes: hosts.reduce((sum, host) => sum + countPlanned(host), 0) + (formed ? 0 : formation.actions.length) + left.length,
     hosts,
-    unreachable: [...prepared.failed].map(([host, error]) => ({ host, error: messageOf(error) })),
+    unreachable: [...prepared.failed].map(([host, error]) => hostFailure(host, undefined, error)),
     layout,
   };
 }
@@ -48,58 +55,43 @@ function oneWay({ hosts, source, session }: Prepared): LayoutPlan["findings"] {
   const gets = rdbVersionOf(source.version) ?? 0;
   const [older] = [...versions].filter((version) => (rdbVersionOf(version) ?? gets) < gets);
   if (older === undefined) return [];
-  const backup =
-    session.lab.layout.kind === "cluster"
-      ? `redis-lab cluster backup ${session.lab.name} FOLDER`
-      : "BGSAVE, and a copy of the dump of the master";
   return [
     {
       code: "one-way-upgrade",
       severity: "note",
       instance: undefined,
-      text: `Redis ${source.version} writes data that ${older} can't read: once a host runs it, only a backup leads back. Replicas go first, one host at a time, each in step before the next; the first that fails stops the rest.`,
-      next: `Make one before: ${backup}`,
+      text: `${source.version.title} writes data that ${older} can't read: once a host runs it, only a backup leads back. Replicas go first, one host at a time, each in step before the next; the first that fails stops the rest.`,
+      next: `Make one before: ${layoutOperations(session).backup}`,
     },
   ];
 }
 
 /** Hosts that are declared no more leave at the end of an `up`, unless Terraform makes them leave before it ends their VMs. */
-function withDepartures(layout: LayoutPlan, { lab, state, target }: Session): LayoutPlan {
-  if (TARGETS[target].machines === "terraform") return layout;
-  const departures = [...formerHosts(lab, state)].map(([host, members]) => ({
-    summary: `let ${host} leave: what ${members.map(({ id }) => id).join(" and ")} ${members.length === 1 ? "has" : "have"} goes to those that stay, then all forget it and it is stopped`,
+function departures({ lab, state, target }: Session): LayoutPlan["actions"] {
+  if (TARGETS[target].machines === "terraform") return [];
+  return [...formerHosts(lab, state)].map(([host, members]) => ({
+    summary: `let ${host} leave: what ${members.map(({ id }) => id).join(" and ")} ${byCount(members.length, "has", "have")} goes to those that stay, then all forget it and it is stopped`,
     reason: "leave",
   }));
-  return { ...layout, actions: [...layout.actions, ...departures] };
 }
 
-export function countChanges({ changes, reconfigure, restarts }: HostPlan): number {
-  return changes.length + reconfigure.length + restarts.length;
-}
-
-/** The engine's plan. Before the instances run there is nothing to observe: then it is told in one line from the lab. */
+/** The layout's plan. Before the instances run there is nothing to observe: then it is told in one line from the lab. */
 async function planLayout(prepared: Prepared): Promise<LayoutPlan> {
   const { session } = prepared;
-  const running = [...prepared.hosts.values()].some(({ facts }) =>
-    [...facts.instances.values()].some(({ process }) => process !== undefined),
-  );
-  if (running) {
+  if (somethingRan(prepared)) {
     const stopped = new Set(
       [...prepared.hosts.values()].flatMap(({ facts }) =>
         [...facts.instances].filter(([, { process }]) => process === undefined).map(([id]) => id),
       ),
     );
-    const { actions, findings } = await layoutEngine(session).plan();
+    const { actions, findings } = await layoutOperations(session).plan();
     // A stopped instance is in the plan of its host already.
     return {
       actions,
       findings: findings.filter(({ code, instance }) => !(code === "unreachable" && instance !== undefined && stopped.has(instance))),
     };
   }
-  const members = placedInstances(session.placement).filter(({ role }) => isRedisServer({ role }) && role.kind !== "standby");
-  const summary =
-    session.lab.layout.kind === "cluster"
-      ? `create the cluster of ${members.length} instances, or go on with the one in their data`
-      : `form the sentinel layout of ${members.length} servers`;
-  return { actions: [{ summary, reason: "create" }], findings: [] };
+  // Hosts that were not looked at are no new ones.
+  if (prepared.hosts.size === 0) return { actions: [], findings: [] };
+  return { actions: [{ summary: layoutOperations(session).formation(), reason: "create" }], findings: [] };
 }

@@ -1,5 +1,8 @@
+import { cacheFolder } from "../base/cache-folder.ts";
+import { isLabError, type LabError } from "../base/error.ts";
+import { allSettledLimited } from "../base/limit.ts";
+import { expectedError } from "../base/system-error.ts";
 import { type BuildGroup, planBuilds } from "../bootstrap/build.ts";
-import { cacheFolder } from "../bootstrap/cache.ts";
 import type { HostFacts } from "../bootstrap/facts.ts";
 import { observeHost } from "../bootstrap/observe.ts";
 import type { HostPlan } from "../bootstrap/plan.ts";
@@ -7,14 +10,14 @@ import { planHost } from "../bootstrap/plan-host.ts";
 import { wantedBuild } from "../bootstrap/runner.ts";
 import { type ResolvedSource, resolveSource } from "../bootstrap/source.ts";
 import { type HostWanted, wantedOf } from "../bootstrap/wanted.ts";
-import { forEachHost } from "../connection/limit.ts";
-import { isLabError, messageOf } from "../error.ts";
 import { type PlacedHost, placedInstances } from "../lab/placement.ts";
+import { productOf } from "../lab/product.ts";
 import type { Lab } from "../lab/schema.ts";
 import { rememberedSource } from "../project/state.ts";
-import { effectiveDirectives } from "../redis/conf.ts";
+import { effectiveDirectives } from "../redis/conf/conf.ts";
+import { Version } from "../redis/version.ts";
 import { settingsFor } from "../render/settings.ts";
-import { HOST_CONCURRENCY, type Session, withVersion } from "./session.ts";
+import { LOOK_CONCURRENCY, type Session, withVersion } from "./session.ts";
 
 /** One host, looked at and planned. */
 export interface PreparedHost {
@@ -32,27 +35,28 @@ export interface Prepared {
   readonly hosts: ReadonlyMap<string, PreparedHost>;
   readonly builds: readonly BuildGroup[];
   /** Hosts that can't be reached or looked at, with the reason. */
-  readonly failed: ReadonlyMap<string, Error>;
+  readonly failed: ReadonlyMap<string, LabError>;
 }
 
 /** Resolves the source, looks at every host and plans it. Touches nothing but this computer's cache. */
 export async function prepare(before: Session): Promise<Prepared> {
   const folder = cacheFolder(process.env);
-  const remembered = rememberedSource(before.state, before.lab);
+  const remembered = rememberedVersion(before);
   const resolve = once(() =>
     resolveSource(before.lab, {
       capabilities: before.placement.capabilities,
       cacheFolder: folder,
       emit: before.emit,
-      ...(remembered !== undefined && { previous: remembered }),
-      ...signalOf(before),
+      previous: remembered,
+      signal: before.signal,
     }),
   );
   if (remembered?.fallback === true) before.emit({ type: "notice", level: "warning", text: stillReplaced(before.lab, remembered) });
   const source = remembered ?? (await resolve());
   const session = withVersion(before, source.version);
   for (const text of droppedSettings(session)) session.emit({ type: "notice", level: "warning", text });
-  const { facts, failed } = await lookAtHosts(session);
+  const { facts, failed } = await observeHosts(session);
+  session.signal?.throwIfAborted();
   for (const each of facts.values()) adoptPasswords(session, each);
   const builds = await planBuilds([...facts.values()], session.placement, source, folder);
   // The tarball itself is had only where something is compiled: a run without changes looks at no network.
@@ -71,14 +75,20 @@ export async function prepare(before: Session): Promise<Prepared> {
       failed.set(host.name, error);
     }
   }
-  return { session, source: full, hosts, builds, failed };
+  const inOrder = session.placement.hosts.flatMap(({ name }) => [...failed].filter(([host]) => host === name));
+  return { session, source: full, hosts, builds, failed: new Map(inOrder) };
 }
 
-async function lookAtHosts(
+/** Some instance ran when the hosts were looked at. */
+export function somethingRan({ hosts }: Pick<Prepared, "hosts">): boolean {
+  return [...hosts.values()].some(({ facts }) => [...facts.instances.values()].some(({ process }) => process !== undefined));
+}
+
+async function observeHosts(
   session: Session,
-): Promise<{ readonly facts: ReadonlyMap<string, HostFacts>; readonly failed: Map<string, Error> }> {
+): Promise<{ readonly facts: ReadonlyMap<string, HostFacts>; readonly failed: Map<string, LabError> }> {
   const reached = session.placement.hosts.filter(({ name }) => session.connections.has(name));
-  const looks = await forEachHost(reached, HOST_CONCURRENCY, (host) => {
+  const looks = await allSettledLimited(reached, LOOK_CONCURRENCY, (host) => {
     const connection = session.connections.get(host.name);
     return connection === undefined
       ? Promise.reject(new Error(`${host.name} is not connected`))
@@ -89,7 +99,7 @@ async function lookAtHosts(
   for (const [index, look] of looks.entries()) {
     const name = reached[index]?.name ?? "";
     if (look.status === "fulfilled") facts.set(name, look.value);
-    else failed.set(name, look.reason instanceof Error ? look.reason : new Error(messageOf(look.reason)));
+    else failed.set(name, expectedError(look.reason));
   }
   return { facts, failed };
 }
@@ -104,20 +114,22 @@ function adoptPasswords(session: Session, facts: HostFacts): void {
   }
 }
 
-function signalOf({ signal }: Pick<Session, "signal">): { readonly signal?: AbortSignal } {
-  return signal === undefined ? {} : { signal };
+/** The source that an earlier run resolved for what the lab declares now. */
+function rememberedVersion({ state, lab }: Session): Omit<ResolvedSource, "tarball"> | undefined {
+  const found = rememberedSource(state, lab);
+  return found && { ...found, version: Version.of(productOf(lab), found.version) };
 }
 
 /** The first run is told by whoever resolves the source; later ones have to hear it too. */
-function stillReplaced(lab: Lab, { version, origin }: { readonly version: string; readonly origin: string }): string {
-  return `Redis ${version} runs, not the declared ${lab.redis.version}: its source is ${origin}, since neither release site nor mirrors answered. To try them again: redis-lab down ${lab.name} --purge, then up.`;
+function stillReplaced(lab: Lab, { version, origin }: Pick<Prepared["source"], "version" | "origin">): string {
+  return `${version.title} runs, not the declared ${lab.redis.version}: its source is ${origin}, since neither release site nor mirrors answered. To try them again: redis-lab down ${lab.name} --purge, then up.`;
 }
 
 /** Settings that the declared version knows and the one that runs does not. */
 function droppedSettings({ lab, placement }: Session): readonly string[] {
   return placedInstances(placement).flatMap(({ id, settings }) =>
     settingsFor(placement.version, settings).unknown.map(
-      (name) => `${id} runs without ${name}: Redis ${placement.version} does not know it, the declared ${lab.redis.version} does.`,
+      (name) => `${id} runs without ${name}: ${placement.version.title} does not know it, the declared ${lab.redis.version} does.`,
     ),
   );
 }

@@ -2,8 +2,9 @@ import { writeConfiguration } from "../bootstrap/configuration.ts";
 import { mergeFile } from "../bootstrap/managed-file.ts";
 import { runningBuild } from "../bootstrap/plan-host.ts";
 import type { PlacedInstance } from "../lab/placement.ts";
-import { runtimeChanges } from "../redis/conf-runtime.ts";
+import { runtimeChanges } from "../redis/conf/runtime.ts";
 import { RedisReplyError } from "../redis/reply-error.ts";
+import { sentinelSetPassword } from "../redis/sentinel-commands.ts";
 import type { Argument } from "../redis/types.ts";
 import { settingRefused } from "./errors.ts";
 import type { Prepared, PreparedHost } from "./prepare.ts";
@@ -25,12 +26,15 @@ interface Target {
  * breaks in the middle finds its master with the old password or the new one a moment later. The file is written after the commands: a run that is cut off before
  * finds the same difference again, and sets the same again.
  *
+ * @param done instances that have their file already, as they were restarted
  * @returns the instances that need a restart for the rest; their files are written when they have stopped
  * @throws LabError `operations.setting-refused`
  */
-export async function reconfigure(prepared: Prepared): Promise<readonly string[]> {
+export async function reconfigure(prepared: Prepared, done: ReadonlySet<string> = new Set()): Promise<readonly string[]> {
   const targets = await Promise.all(
-    [...prepared.hosts.values()].flatMap((host) => host.plan.reconfigure.flatMap(({ instance }) => readTarget(prepared, host, instance))),
+    [...prepared.hosts.values()].flatMap((host) =>
+      host.plan.reconfigure.flatMap(({ instance }) => (done.has(instance) ? [] : readTarget(prepared, host, instance))),
+    ),
   );
   const servers = targets.filter(({ instance }) => instance.kind === "redis");
   const nameOf = (command: readonly Argument[]) => String(command[2]).toLowerCase();
@@ -79,7 +83,10 @@ async function send({ session }: Prepared, { instance }: Target, commands: reado
   for (const command of commands) {
     const name = command.slice(0, command[0] === "SENTINEL" ? 4 : 3).join(" ");
     try {
-      await client.call(command);
+      // A password is not for those who listen to a sentinel.
+      if (command[0] === "SENTINEL" && command[3] === "auth-pass")
+        await sentinelSetPassword(client, String(command[2]), String(command[4]));
+      else await client.call(command);
     } catch (error) {
       // The reply may repeat the value, which may be a password.
       if (error instanceof RedisReplyError) throw settingRefused(instance.id, name, error.code);

@@ -1,19 +1,29 @@
+import { stat } from "node:fs/promises";
+import { allEnded } from "../base/all-ended.ts";
+import type { LabError } from "../base/error.ts";
+import type { Emit } from "../base/events.ts";
+import { expectedError } from "../base/system-error.ts";
+import { removeTemporaryFolders } from "../base/temporary-folder.ts";
 import type { Connection } from "../connection/connection.ts";
 import { openLocalConnection } from "../connection/local.ts";
-import { type LabError, messageOf } from "../error.ts";
-import type { Emit } from "../events.ts";
-import { type PlacedHost, type Placement, placeLab } from "../lab/placement.ts";
+import type { SshOptions } from "../connection/ssh.ts";
+import { isOwnMachine, type PlacedHost, type Placement, placeLab } from "../lab/placement.ts";
+import { productOf } from "../lab/product.ts";
 import type { Lab } from "../lab/schema.ts";
 import type { Secrets } from "../lab/secrets.ts";
 import type { TargetName } from "../lab/targets.ts";
 import type { Project } from "../project/project.ts";
 import { loadSecrets } from "../project/secrets-file.ts";
 import { type LabState, readState, rememberedSource, type StatePaths, statePaths } from "../project/state.ts";
+import { Version } from "../redis/version.ts";
 import { type Access, openAccess } from "./access.ts";
 import { findHost } from "./find.ts";
 
 /** How many hosts are worked on at the same time. Seven is a lab; more would only queue on the two ends of one link. */
 export const HOST_CONCURRENCY = 8;
+
+/** How many hosts are looked at at the same time: a look is one short script, and most of its time is the way there and back. */
+export const LOOK_CONCURRENCY = 32;
 
 /** A lab on a target, reached: what every verb that looks at or changes a lab works in. */
 export interface Session {
@@ -27,9 +37,10 @@ export interface Session {
   /** Open connections by host name. */
   readonly connections: ReadonlyMap<string, Connection>;
   /** Hosts that could not be reached, with the reason. */
-  readonly unreachable: ReadonlyMap<string, LabError | Error>;
+  readonly unreachable: ReadonlyMap<string, LabError>;
   readonly access: Access;
   readonly emit: Emit;
+  /** The interruption of the run. Connections and access know it: a host or an instance that is silent after it is given up. */
   readonly signal: AbortSignal | undefined;
   /** Connects a host anew after its machine was started again. @throws LabError where it can't be reached; the host is without a connection then */
   reconnect(host: string): Promise<void>;
@@ -52,27 +63,44 @@ export interface SessionOptions {
 /** Connects a host by `connect`, when and as often as it takes. */
 export type Reach = (host: PlacedHost, connect: (options?: { readonly retries?: number }) => Promise<Connection>) => Promise<Connection>;
 
-/** Loads secrets and state, places the lab and connects its hosts, all at once. A host that can't be reached is data, not an error. */
+/** Loads secrets and state, places the lab and connects its hosts, all at once. A host that can't be reached is data, not an error. @throws the reason of `signal`, with nothing left open */
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { project, lab, target, emit } = options;
   const paths = statePaths(project, lab.name, target);
-  const [secrets, state] = await Promise.all([loadSecrets(project, lab, options.environment), readState(paths)]);
-  const version = rememberedSource(state, lab)?.version;
+  const [secrets, state, trusted] = await Promise.all([
+    loadSecrets(project, lab, options.environment),
+    readState(paths),
+    keepers(paths),
+    // Any run may be the next one after one that was killed.
+    removeTemporaryFolders(),
+  ]);
+  const remembered = rememberedSource(state, lab)?.version;
+  const version = remembered === undefined ? undefined : Version.of(productOf(lab), remembered);
   const placement = placeLab(lab, { target, ...paths, ...(version !== undefined && { version }) });
   const reach: Reach = options.reach ?? ((_host, open) => open());
   const wanted = placement.hosts.filter(({ name }) => options.hosts?.includes(name) ?? true);
   const connections = new Map<string, Connection>();
-  const unreachable = new Map<string, Error>();
-  await Promise.all(
-    wanted.map(async (host) => {
-      try {
-        connections.set(host.name, await reach(host, (more) => connect(placement, host, paths, emit, more)));
-      } catch (error) {
-        unreachable.set(host.name, error instanceof Error ? error : new Error(messageOf(error)));
-      }
-    }),
-  );
-  const access = openAccess({ placement, secrets, connections, unreachable });
+  const unreachable = new Map<string, LabError>();
+  const { signal } = options;
+  const open = (host: PlacedHost) =>
+    reach(host, (more) => connect(placement, host, trusted, { knownHostsFile: paths.knownHostsFile, emit, signal, ...more }));
+  const closeAll = () => Promise.all([...connections.values()].map((connection) => connection.close()));
+  try {
+    await allEnded(
+      wanted.map(async (host) => {
+        try {
+          connections.set(host.name, await open(host));
+        } catch (error) {
+          unreachable.set(host.name, expectedError(error));
+        }
+      }),
+    );
+    signal?.throwIfAborted();
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+  const access = openAccess({ placement, secrets, connections, unreachable, signal });
   return {
     project,
     lab,
@@ -85,20 +113,27 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     unreachable,
     access,
     emit,
-    signal: options.signal,
+    signal,
     async reconnect(name) {
       const host = findHost(placement, name);
       for (const { id } of host.instances) access.drop(id);
       const old = connections.get(name);
       connections.delete(name);
       await old?.close();
-      connections.set(name, await reach(host, (more) => connect(placement, host, paths, emit, more)));
+      connections.set(name, await open(host));
     },
     async close() {
       access.close();
-      await Promise.all([...connections.values()].map((connection) => connection.close()));
+      await closeAll();
     },
   };
+}
+
+/** The connection to a host. @throws why there is none */
+export function connectionTo({ connections, unreachable }: Pick<Session, "connections" | "unreachable">, host: string): Connection {
+  const connection = connections.get(host);
+  if (connection === undefined) throw unreachable.get(host) ?? new Error(`${host} is not connected`);
+  return connection;
 }
 
 /** Opens a session for `work` and closes it whatever happens. */
@@ -112,20 +147,21 @@ export async function withSession<T>(options: SessionOptions, work: (session: Se
 }
 
 /** The same session with the version that was resolved in the meantime. */
-export function withVersion(session: Session, version: string): Session {
+export function withVersion(session: Session, version: Version): Session {
   const placement = placeLab(session.lab, { target: session.target, ...session.paths, version });
   return { ...session, placement };
 }
 
-async function connect(
-  placement: Placement,
-  host: PlacedHost,
-  paths: StatePaths,
-  emit: Emit,
-  options: { readonly retries?: number } = {},
-): Promise<Connection> {
-  if (placement.capabilities.connection === "local") return openLocalConnection(host.name);
+/** Whose servers on this computer root may speak to as to its own: those of the user who keeps the lab, and its password, in a folder. That is who typed `sudo`, or whose lab root looks at. */
+async function keepers({ labFolder }: StatePaths): Promise<readonly number[]> {
+  if (process.geteuid?.() !== 0) return [];
+  const found = await stat(labFolder).catch(() => undefined);
+  return found === undefined ? [] : [found.uid];
+}
+
+async function connect(placement: Placement, host: PlacedHost, trusted: readonly number[], options: SshOptions): Promise<Connection> {
+  if (placement.capabilities.connection === "local") return openLocalConnection(host.name, { signal: options.signal, trusted });
   // ssh2 takes longer to load than a local status takes in all.
   const { openSshConnection } = await import("../connection/ssh.ts");
-  return openSshConnection(host.name, { ...host.ssh, address: host.address }, { knownHostsFile: paths.knownHostsFile, emit, ...options });
+  return openSshConnection(host.name, { ...host.ssh, address: host.address }, { ...options, ownMachine: isOwnMachine(placement) });
 }

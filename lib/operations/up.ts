@@ -1,24 +1,25 @@
-import { cacheFolder } from "../bootstrap/cache.ts";
+import { cacheFolder } from "../base/cache-folder.ts";
+import { isLabError } from "../base/error.ts";
 import { applyHosts, type HostOutcome } from "../bootstrap/runner.ts";
-import { isLabError, LabError, messageOf } from "../error.ts";
-import type { Emit } from "../events.ts";
 import { placedInstances } from "../lab/placement.ts";
 import { TARGETS } from "../lab/targets.ts";
-import { isInsideTerraform } from "../project/provisioner.ts";
+import { isInsideTerraform } from "../project/project.ts";
 import { rotateSecrets, settleSecrets } from "../project/secrets-file.ts";
-import { declaredSource, type LabState, writeState } from "../project/state.ts";
-import { bootVms, nothingAnswers } from "./boot.ts";
+import { declaredSource, type LabState, readState, writeState } from "../project/state.ts";
+import { type ChangeCount, countChanges } from "./count-changes.ts";
 import { hostsRefused } from "./errors.ts";
-import { formerHosts } from "./former.ts";
-import { withLabLock } from "./inside-terraform.ts";
-import { layoutEngine } from "./layout.ts";
-import { type LeaveReport, leaveFormerHosts } from "./leave.ts";
-import { type Prepared, prepare } from "./prepare.ts";
+import { type HostFailure, hostFailure } from "./host-failure.ts";
+import { layoutOperations } from "./layouts.ts";
+import { formerHosts } from "./leaving/former.ts";
+import { type LeaveReport, leaveFormerHosts } from "./leaving/leave.ts";
+import { type Prepared, prepare, somethingRan } from "./prepare.ts";
 import { readiness } from "./ready.ts";
 import { reconfigure } from "./reconfigure.ts";
-import { restartRolling } from "./rolling.ts";
+import { instancesOfOtherBuild, restartRolling, restartUnlinked } from "./rolling.ts";
 import { type Session, type SessionOptions, withSession } from "./session.ts";
 import { readStatus, type Status } from "./status.ts";
+import { bootVms, nothingAnswers } from "./vms/boot.ts";
+import { withLabLock } from "./vms/inside-terraform.ts";
 
 /** What an `up` did and what stands now. */
 export interface UpReport {
@@ -45,15 +46,6 @@ export interface UpReport {
   readonly takeDown: string;
 }
 
-export interface HostFailure {
-  readonly host: string;
-  /** Step that failed; undefined where the host was not reached. */
-  readonly step: string | undefined;
-  readonly code: string;
-  readonly what: string;
-  readonly next: string | undefined;
-}
-
 export interface UpOptions extends SessionOptions {
   /** Gives every instance a new generated password. @default false */
   readonly rotatePassword?: boolean;
@@ -72,8 +64,8 @@ export async function bringUp(options: UpOptions): Promise<UpReport> {
 
 /** The same for a caller that holds the lab's lock. */
 export async function bringUpLocked(options: UpOptions): Promise<UpReport> {
-  const count = { changed: 0 };
-  const emit = counting(options.emit, count);
+  const count = countChanges();
+  const emit = count.counting(options.emit);
   const boot = await bootVms({ ...options, emit });
   if (options.rotatePassword === true) await rotateSecrets(options.project, options.lab);
   const report = await withSession({ ...options, emit, reach: boot?.reach }, (session) => {
@@ -83,21 +75,20 @@ export async function bringUpLocked(options: UpOptions): Promise<UpReport> {
   // The VM of a host that leaves is Terraform's to end, and so is its leave.
   const terraforms = isInsideTerraform(options.environment) || TARGETS[options.target].machines === "terraform";
   if (report.departing.length === 0 || report.failures.length > 0 || terraforms) return report;
-  return afterDepartures(report, { ...options, emit }, count);
+  return afterDepartures(report, options, count);
 }
 
 /** Those who are declared no more leave once those who are have their places: these may be the ones that take their slots. */
-async function afterDepartures(report: UpReport, options: UpOptions, count: { changed: number }): Promise<UpReport> {
+async function afterDepartures(report: UpReport, options: UpOptions, count: ChangeCount): Promise<UpReport> {
   const left = await leaveFormerHosts(options);
-  count.changed += left.reduce((sum, { done }) => sum + done.length, 0);
   return withSession(options, async (session) => {
     const status = await readStatus(session);
     const ok = status.findings.every(({ severity }) => severity === "note");
-    return { ...report, status, ok, changed: count.changed, left, departing: [] };
+    return { ...report, status, ok, changed: count.changed + left.length, left, departing: [] };
   });
 }
 
-async function bringSessionUp(before: Session, options: UpOptions, count: { readonly changed: number }): Promise<UpReport> {
+async function bringSessionUp(before: Session, options: UpOptions, count: ChangeCount): Promise<UpReport> {
   const prepared = await prepare(before);
   const { session, source } = prepared;
   assertAccepted(prepared);
@@ -105,8 +96,9 @@ async function bringSessionUp(before: Session, options: UpOptions, count: { read
   const state: LabState = {
     ...session.state,
     live: true,
+    ...(!session.state.live && { since: options.now().toISOString() }),
     lastUp: options.now().toISOString(),
-    source: { declared: declaredSource(session.lab), version, sha256, origin, fallback },
+    source: { declared: declaredSource(session.lab), version: version.text, sha256, origin, fallback },
   };
   await writeState(session.paths, state);
   const outcomes = await applyHosts(
@@ -122,26 +114,35 @@ async function bringSessionUp(before: Session, options: UpOptions, count: { read
       cacheFolder: cacheFolder(),
       emit: session.emit,
       ready: readiness(session),
-      ...(session.signal !== undefined && { signal: session.signal }),
+      signal: session.signal,
     },
   );
   session.signal?.throwIfAborted();
   const failures = failuresOf(prepared, outcomes);
-  const restarts = new Set(await reconfigure(prepared));
-  for (const { plan } of prepared.hosts.values()) for (const { instance } of plan.restarts) restarts.add(instance);
-  const engine = layoutEngine(session);
-  const plan = await engine.plan();
+  const failed = new Set(failures.map(({ host }) => host));
+  // What runs on a host that failed is not restarted: it may have the files of the new build without its programs.
+  const able: Prepared = { ...prepared, hosts: new Map([...prepared.hosts].filter(([host]) => !failed.has(host))) };
+  const done = await restartUnlinked(able);
+  const restarts = new Set(await reconfigure(prepared, done));
+  for (const { plan } of able.hosts.values()) for (const { instance } of plan.restarts) if (!done.has(instance)) restarts.add(instance);
+  const layout = layoutOperations(session);
+  const plan = await layout.plan();
+  session.signal?.throwIfAborted();
   const complete = failures.length === 0;
+  const restarting = new Set([...instancesOfOtherBuild(able)].filter((id) => !done.has(id)));
+  const form = () => plan.apply(restarting);
   // With a host missing, what can be formed without it is formed; the engine refuses what can't.
-  await plan.apply().catch((error: unknown) => {
+  await (somethingRan(prepared) ? form() : count.asOne(form)).catch((error: unknown) => {
     if (complete || !isLabError(error)) throw error;
     session.emit({ type: "step", host: undefined, step: "layout", state: "failed", detail: error.what });
   });
   await restartRolling(prepared, restarts);
-  const proof = complete ? await engine.prove() : undefined;
+  session.signal?.throwIfAborted();
+  const proof = complete ? await layout.prove() : undefined;
   if (complete) {
-    await settleSecrets(session.project, session.lab);
-    await writeState(session.paths, { ...state, members: knownMembers(state, session) });
+    await settleSecrets(session.project, session.lab, session.secrets);
+    // Restarts have written down meanwhile which shards they failed over.
+    await writeState(session.paths, { ...(await readState(session.paths)), members: knownMembers(state, session) });
   }
   const status = await readStatus(session);
   const departing = [...formerHosts(session.lab, state).keys()];
@@ -150,7 +151,7 @@ async function bringSessionUp(before: Session, options: UpOptions, count: { read
     lab: session.lab.name,
     target: session.target,
     declaredVersion: session.lab.redis.version,
-    version: source.version,
+    version: source.version.text,
     origin: source.origin,
     changed: count.changed,
     failures,
@@ -158,16 +159,13 @@ async function bringSessionUp(before: Session, options: UpOptions, count: { read
     status,
     departing,
     left: [],
-    ok: complete && status.findings.every(({ severity, code }) => severity === "note" || (leaves && OF_THE_DEPARTING.has(code))),
+    ok: complete && status.findings.every(({ severity, code }) => severity === "note" || (leaves && layout.departing.includes(code))),
     takeDown:
       session.placement.capabilities.machines === "terraform"
         ? `npx cdktf destroy ${session.lab.name}`
         : `npx redis-lab down ${session.lab.name}`,
   };
 }
-
-/** What a status says of instances that are declared no more. */
-const OF_THE_DEPARTING: ReadonlySet<string> = new Set(["extra-member", "ghost-replica", "ghost-sentinel"]);
 
 /** The instances of the lab now, and those it had before: a node that left the lab is still known in the cluster until it is removed there, and it is no stranger. */
 function knownMembers(state: LabState, session: Session): LabState["members"] {
@@ -189,23 +187,10 @@ function assertAccepted({ hosts }: Prepared): void {
     throw hostsRefused(refused.flatMap(({ host, plan }) => plan.refusals.map((refusal) => ({ host: host.name, ...refusal }))));
 }
 
+/** @throws what a host ended with that says nothing of the host: a defect of redis-lab */
 function failuresOf({ failed }: Prepared, outcomes: readonly HostOutcome[]): readonly HostFailure[] {
-  const failure = (host: string, step: string | undefined, error: unknown): HostFailure => ({
-    host,
-    step,
-    code: error instanceof LabError ? error.code : "defect",
-    what: error instanceof LabError ? error.what : messageOf(error),
-    next: error instanceof LabError ? error.next : undefined,
-  });
   return [
-    ...[...failed].map(([host, error]) => failure(host, undefined, error)),
-    ...outcomes.flatMap((outcome) => (outcome.ok ? [] : [failure(outcome.host, outcome.step, outcome.error)])),
+    ...[...failed].map(([host, error]) => hostFailure(host, undefined, error)),
+    ...outcomes.flatMap((outcome) => (outcome.ok ? [] : [hostFailure(outcome.host, outcome.step, outcome.error)])),
   ];
-}
-
-function counting(emit: Emit, count: { changed: number }): Emit {
-  return (event) => {
-    if (event.type === "step" && event.state === "changed") count.changed += 1;
-    emit(event);
-  };
 }

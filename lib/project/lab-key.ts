@@ -1,7 +1,8 @@
 import { chmod, readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { readIfPresent, writeAtomically } from "../base/atomic.ts";
+import { withFileLock } from "../base/file-lock.ts";
 import type { Lab } from "../lab/schema.ts";
-import { createAtomically, readIfPresent, writeAtomically } from "./atomic.ts";
 import { corruptFile, unusablePublicKey } from "./errors.ts";
 import type { Project } from "./project.ts";
 
@@ -28,7 +29,11 @@ async function ownKey(project: Project, lab: Lab): Promise<string> {
   // In this order: whoever makes the pair writes the private key first.
   const known = await readIfPresent(`${file}.pub`);
   const { makeKeyPair, publicKeyOf } = await import("../connection/key-pair.ts");
-  if (known === undefined) await createAtomically(file, () => makeKeyPair({ comment }).private);
+  if (known === undefined && (await readIfPresent(file)) === undefined)
+    await withFileLock(`${file}.lock`, "synth", async () => {
+      // Another one may have been faster.
+      if ((await readIfPresent(file)) === undefined) await writeAtomically(file, makeKeyPair({ comment }).private);
+    });
   const text = await readIfPresent(file);
   if (text === undefined) throw corruptKey(lab, file, "it is gone, and its public key is still there");
   if (((await stat(file)).mode & 0o077) !== 0) await chmod(file, 0o600);
@@ -43,7 +48,7 @@ function corruptKey(lab: Lab, file: string, why: string): Error {
   return corruptFile(
     file,
     why,
-    `Restore it from a backup. If there is none, remove it (rm -f ${file} ${file}.pub): the next synth makes another key, and VMs that know the old one alone have to be made anew: redis-lab rebuild ${lab.name}`,
+    `Restore it from a backup. If there is none, remove it (rm -f ${file} ${file}.pub): the next synth makes another key, and VMs that know the old one alone have to be made again: redis-lab rebuild ${lab.name}`,
   );
 }
 

@@ -1,14 +1,8 @@
-import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { hostname } from "node:os";
-import { dirname } from "node:path";
-import * as v from "valibot";
-import { isLabError } from "../error.ts";
-import { type Look, waitFor } from "../wait.ts";
-import { readIfPresent } from "./atomic.ts";
+import { isLabError } from "../base/error.ts";
+import { describeHolder, type FileLock, LOOK_AGAIN_MS, type LockHolder, tryLock, wayOut } from "../base/file-lock.ts";
+import { thisProcess } from "../base/process-identity.ts";
+import { type Attempt, waitFor } from "../base/wait.ts";
 import { locked } from "./errors.ts";
-
-const ownerSchema = v.object({ pid: v.number(), started: v.string(), computer: v.string(), verb: v.string(), since: v.string() });
-type Owner = v.InferOutput<typeof ownerSchema>;
 
 /** For a caller that waits for the lock instead of being refused. */
 export interface LockPatience {
@@ -20,11 +14,10 @@ export interface LockPatience {
 }
 
 /**
- * Runs `work` while holding the lab's lock. A lock whose process is gone (killed, or the computer rebooted) is taken over at once: pid and start time tell, so a
- * killed `up` never blocks the next one. lockfile libraries wait for a time-out of seconds here instead.
+ * Runs `work` while holding the lab's lock. The kernel frees it when its process ends, so a killed `up` never blocks the next one.
  *
  * @param patience waits while another one holds it. @default refused at once
- * @throws LabError `project.locked`, with who holds it and for how long
+ * @throws LabError `project.locked`, with who holds it, for how long, and how it gets free; `file.*` where there can be no lock
  */
 export async function withLock<T>(
   lab: string,
@@ -34,107 +27,36 @@ export async function withLock<T>(
   work: () => Promise<T>,
   patience?: LockPatience,
 ): Promise<T> {
-  await acquire(lab, file, verb, now, patience);
+  const lock = await acquire(lab, file, verb, now, patience);
   try {
     return await work();
   } finally {
-    await rm(file, { force: true });
+    await lock.release();
   }
 }
 
-async function acquire(lab: string, file: string, verb: string, now: () => Date, patience: LockPatience | undefined): Promise<void> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  const owner: Owner = {
-    pid: process.pid,
-    started: (await startTime(process.pid)) ?? "",
-    computer: hostname(),
-    verb,
-    since: now().toISOString(),
-  };
-  const mine = `${file}.${process.pid}`;
-  await writeFile(mine, JSON.stringify(owner), { mode: 0o600 });
-  try {
-    const holder = await take(mine, file);
-    if (holder === undefined) return;
-    if (patience === undefined) throw locked(lab, describe(holder, now()));
-    await outwait(lab, mine, file, holder, now, patience);
-  } finally {
-    await rm(mine, { force: true });
-  }
-}
-
-/** One try. @returns who holds the lock; undefined once it is ours */
-async function take(mine: string, file: string): Promise<Owner | undefined> {
-  // link() fails when the name exists, and shows no half-written lock to others.
-  for (;;) {
-    const taken = await link(mine, file).then(
-      () => true,
-      () => false,
-    );
-    if (taken) return undefined;
-    const found = await readIfPresent(file);
-    const holder = parseOwner(found);
-    if (holder !== undefined && (await isAlive(holder))) return holder;
-    await discard(file, found);
-  }
-}
-
-async function outwait(
-  lab: string,
-  mine: string,
-  file: string,
-  first: Owner,
-  now: () => Date,
-  { timeoutMs, onWait, signal }: LockPatience,
-): Promise<void> {
-  let told: string | undefined;
-  let holder = first;
-  const look = async (): Promise<Look<undefined>> => {
-    const found = await take(mine, file);
-    if (found === undefined) return { done: true, value: undefined };
-    holder = found;
-    const name = JSON.stringify(found);
-    if (name !== told) onWait(describe(found, now()));
-    told = name;
+async function acquire(lab: string, file: string, verb: string, now: () => Date, patience: LockPatience | undefined): Promise<FileLock> {
+  const since = now().toISOString();
+  const me = await thisProcess();
+  const refusal = (holder: LockHolder | undefined) => locked(lab, describeHolder(holder, now()), wayOut(holder, me, file));
+  const first = await tryLock(file, { verb, since });
+  if (first.taken) return first.lock;
+  if (patience === undefined) throw refusal(first.holder);
+  let { holder } = first;
+  let reported: string | undefined;
+  const look = async (): Promise<Attempt<FileLock>> => {
+    const attempt = await tryLock(file, { verb, since: now().toISOString() });
+    if (attempt.taken) return { done: true, value: attempt.lock };
+    holder = attempt.holder;
+    const name = JSON.stringify(holder);
+    if (reported === undefined || name !== reported) patience.onWait(describeHolder(holder, now()));
+    reported = name ?? "";
     return { done: false, missing: "the lock" };
   };
+  const { timeoutMs, signal } = patience;
   try {
-    await waitFor(look, { what: `the lock of "${lab}"`, timeoutMs, intervalMs: LOOK_AGAIN_MS, ...(signal !== undefined && { signal }) });
+    return await waitFor(look, { what: `the lock of "${lab}"`, timeoutMs, intervalMs: LOOK_AGAIN_MS, signal });
   } catch (error) {
-    throw isLabError(error) && error.code === "wait.timeout" ? locked(lab, describe(holder, now())) : error;
+    throw isLabError(error) && error.code === "wait.timeout" ? refusal(holder) : error;
   }
-}
-
-/** Pause between two tries, in milliseconds. */
-const LOOK_AGAIN_MS = 250;
-
-/** Removes a dead lock, but only that one: moved aside first, and put back if another process has locked in between. */
-async function discard(file: string, dead: string | undefined): Promise<void> {
-  const aside = `${file}.dead.${process.pid}`;
-  await rename(file, aside).catch(() => undefined);
-  if ((await readIfPresent(aside)) !== dead) await link(aside, file).catch(() => undefined);
-  await rm(aside, { force: true });
-}
-
-function parseOwner(text: string | undefined): Owner | undefined {
-  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), ownerSchema), text);
-  return parsed.success ? parsed.output : undefined;
-}
-
-async function isAlive(owner: Owner): Promise<boolean> {
-  // The folder may be shared with another computer, whose processes can't be looked at from here.
-  if (owner.computer !== hostname()) return true;
-  return (await startTime(owner.pid)) === owner.started;
-}
-
-/** Start time of a process in clock ticks since boot; undefined when there is none. */
-async function startTime(pid: number): Promise<string | undefined> {
-  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
-  // The second field is the command in parentheses and may hold blanks; the start time is field 22.
-  return stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
-}
-
-function describe({ verb, pid, computer, since }: Owner, now: Date): string {
-  const seconds = Math.max(0, Math.round((now.getTime() - Date.parse(since)) / 1000));
-  return `\`${verb}\`, process ${pid} on ${computer}, since ${since} (${seconds} s ago)`;
 }

@@ -2,9 +2,12 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { isLabError } from "../error.ts";
+import { makeFolder } from "../base/atomic.ts";
+import { cacheFolder } from "../base/cache-folder.ts";
+import { defineLab } from "../lab/define-lab.ts";
 import type { Lab, SshSettings } from "../lab/schema.ts";
-import { noLabsFile, noSuchLab, sameLoopback, unreadableLabsFile } from "./errors.ts";
+import { labsNotTrusted, noLabsFile, noSuchLab, sameLoopback, sameName } from "./errors.ts";
+import { whyNotTrusted } from "./trusted-file.ts";
 
 /** A user's project: its labs and the folder in which redis-lab keeps what it remembers. */
 export interface Project {
@@ -20,14 +23,18 @@ const NAMES = ["stacks/labs.ts", "stacks/labs.js", "stacks/labs.mjs", "labs.ts",
 /**
  * Finds and loads the labs of the project around a folder. A TypeScript file is loaded as it is.
  *
- * @param labsFile the file itself; otherwise the first labs file in `from` or a folder above it
+ * @param labsFile the file itself; otherwise the first labs file in `from` or a folder above it, which others must not be able to write
  * @throws LabError `project.*`, `lab.invalid`
  */
 export async function openProject(options: { readonly from: string; readonly labsFile?: string | undefined }): Promise<Project> {
   const labsFile = options.labsFile === undefined ? findLabsFile(options.from) : resolve(options.from, options.labsFile);
-  if (labsFile === undefined || !existsSync(labsFile)) throw noLabsFile(labsFile === undefined ? options.from : dirname(labsFile));
+  if (labsFile === undefined || !existsSync(labsFile))
+    throw noLabsFile(labsFile === undefined ? options.from : dirname(labsFile), options.labsFile !== undefined);
+  // A labs file is a program. One that was named is the caller's choice; one that was found may have been put there.
+  const fault = options.labsFile === undefined ? whyNotTrusted(labsFile) : undefined;
+  if (fault !== undefined) throw labsNotTrusted(labsFile, fault);
   const root = basename(dirname(labsFile)) === "stacks" ? dirname(dirname(labsFile)) : dirname(labsFile);
-  const labs = (await loadLabs(labsFile)).map((lab) => anchorPaths(lab, root));
+  const labs = (await loadLabs(labsFile, options.from)).map((lab) => anchorPaths(lab, root));
   return { labsFile, root, stateFolder: join(root, ".redis-lab"), labs };
 }
 
@@ -50,17 +57,19 @@ function findLabsFile(from: string): string | undefined {
   return parent === from ? undefined : findLabsFile(parent);
 }
 
-async function loadLabs(file: string): Promise<readonly Lab[]> {
-  const exported = await importFile(file);
-  const labs = Object.values(exported)
-    .flatMap((value) => (Array.isArray(value) ? value : [value]))
-    .filter(isLab);
-  const unique = [...new Map(labs.map((lab) => [lab.name, lab])).values()];
-  for (const [index, lab] of unique.entries()) {
-    const other = unique.slice(0, index).find(({ network }) => network.loopback === lab.network.loopback);
-    if (other !== undefined) throw sameLoopback(other.name, lab.name, lab.network.loopback);
+async function loadLabs(file: string, from: string): Promise<readonly Lab[]> {
+  const labs = new Map<unknown, string>();
+  for (const [name, value] of Object.entries(await importLabs(file, from)))
+    for (const each of Array.isArray(value) ? value : [value]) if (isLab(each) && !labs.has(each)) labs.set(each, name);
+  // One that is exported without defineLab is held to the same, and one that it made stays as it is.
+  const defined = [...labs].map(([lab, exported]) => ({ lab: defineLab(lab as Lab), exported }));
+  for (const [index, { lab, exported }] of defined.entries()) {
+    for (const other of defined.slice(0, index)) {
+      if (other.lab.name === lab.name) throw sameName(lab.name, [other.exported, exported], file);
+      if (other.lab.network.loopback === lab.network.loopback) throw sameLoopback(other.lab.name, lab.name, lab.network.loopback);
+    }
   }
-  return unique;
+  return defined.map(({ lab }) => lab);
 }
 
 /** Paths on this computer that the labs file gives count from the project's folder, wherever the command runs. */
@@ -69,6 +78,7 @@ function anchorPaths(lab: Lab, root: string): Lab {
   const keyFiles = (ssh: SshSettings): SshSettings => ({
     ...ssh,
     ...(ssh.keyFile !== undefined && { keyFile: anchor(ssh.keyFile) }),
+    ...(ssh.configFile !== undefined && ssh.configFile !== "none" && { configFile: anchor(ssh.configFile) }),
     ...(ssh.jumpKeyFile !== undefined && { jumpKeyFile: anchor(ssh.jumpKeyFile) }),
   });
   const { source } = lab.redis;
@@ -87,20 +97,44 @@ function anchorPaths(lab: Lab, root: string): Lab {
   };
 }
 
-async function importFile(file: string): Promise<Record<string, unknown>> {
+const FOLDER = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
+
+async function importLabs(file: string, from: string): Promise<Record<string, unknown>> {
   // This very package, whatever is installed beside the labs file: a lab is checked by the redis-lab that runs it.
   const self = fileURLToPath(new URL(`../index.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url));
   try {
     const { createJiti } = await import("jiti");
+    const fsCache = await cacheOfLabs();
     // Without the module cache on disk a copy of the project would load the labs of the original's path.
-    return await createJiti(import.meta.url, { alias: { "redis-lab": self }, moduleCache: false }).import<Record<string, unknown>>(file);
+    return await createJiti(import.meta.url, { alias: { "redis-lab": self }, moduleCache: false, fsCache }).import<Record<string, unknown>>(
+      file,
+    );
   } catch (error) {
-    if (isLabError(error) || (error instanceof Error && error.name === "LabError")) throw error;
-    throw unreadableLabsFile(file, error);
+    const { explainLabsFile } = await import("./explain.ts");
+    throw await explainLabsFile(error, { file, from, own: FOLDER });
   }
 }
 
-/** What defineLab returned: the shape is trusted, since only defineLab makes it. */
-function isLab(value: unknown): value is Lab {
+/**
+ * Where jiti keeps labs files as JavaScript, which it runs without a look at their origin: left to itself it takes `jiti` in the folder for temporary files, and the user who made that first decides
+ * what runs. False, so that it is made again each time, where there is no folder that other users can't write.
+ */
+async function cacheOfLabs(): Promise<string | false> {
+  const folder = join(cacheFolder(), "labs");
+  try {
+    await makeFolder(folder);
+    return whyNotTrusted(folder) === undefined ? folder : false;
+  } catch {
+    return false;
+  }
+}
+
+/** What defineLab returned, or what is meant for it. */
+function isLab(value: unknown): value is object {
   return typeof value === "object" && value !== null && "name" in value && "hosts" in value && "layout" in value && "network" in value;
+}
+
+/** True where a provisioner of the lab's stack runs us: Terraform says so in the environment. */
+export function isInsideTerraform(environment: NodeJS.ProcessEnv): boolean {
+  return environment["REDIS_LAB_IN_TERRAFORM"] === "1";
 }

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
-import { lstat, mkdir, readFile, writeFile } from "node:fs/promises";
+import { lstat, mkdir, open, readFile, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readIfPresent } from "./atomic.ts";
+import { readIfPresent } from "../base/atomic.ts";
 import { notScaffolded, scaffoldInTheWay } from "./errors.ts";
 
 /** Where the redis-lab came from that makes the project, so that the project can get the same one. */
@@ -19,6 +19,7 @@ export interface Scaffold {
   /** Relative to the folder. */
   readonly files: readonly string[];
   readonly origin: PackageOrigin;
+  readonly cdk: Cdk;
 }
 
 /** Files of `templates/init` by the name that they get. npm would leave out or read some of them under their own names. */
@@ -31,16 +32,26 @@ const TEMPLATES: Readonly<Record<string, string>> = {
   "tsconfig.json": "tsconfig.json",
 };
 
+/** Which CDK makes the stacks: cdktf, archived by its makers in December 2025, or cdktn, the fork that goes on from it. */
+export type Cdk = "cdktf" | "cdktn";
+
 /** What the project needs besides redis-lab itself; in the versions that redis-lab is tested with, which its package.json says. */
 const DEPENDENCIES = ["cdktf", "constructs"];
-const DEVELOPMENT_DEPENDENCIES = ["@types/node", "cdktf-cli", "jiti", "typescript", "vitest"];
+const DEVELOPMENT_DEPENDENCIES = ["@types/node", "jiti", "typescript", "vitest"];
+
+/** What each CDK adds to the project's package.json. All code goes on importing `cdktf`: under that name an alias installs cdktn. */
+const CDKS = {
+  cdktf: { alias: {}, cli: { "cdktf-cli": "cdktf-cli" } },
+  // cdktn-cli is released with cdktn, under the same version, and names it as its peer.
+  cdktn: { alias: { cdktf: "cdktn" }, cli: { "cdktn-cli": "cdktn", cdktn: "cdktn" } },
+} as const satisfies Record<Cdk, { readonly alias: Readonly<Record<string, string>>; readonly cli: Readonly<Record<string, string>> }>;
 
 /**
  * Makes a user's own project: labs, stacks, a test, and what they need around them. Nothing that exists is overwritten.
  *
  * @throws LabError `project.in-the-way`, `project.not-scaffolded`
  */
-export async function scaffold(path: string): Promise<Scaffold> {
+export async function scaffold(path: string, cdk: Cdk = "cdktf"): Promise<Scaffold> {
   const folder = resolve(path);
   const root = packageRoot();
   const ours = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as PackageManifest;
@@ -50,22 +61,28 @@ export async function scaffold(path: string): Promise<Scaffold> {
     async ([file, template]) => [file, await readFile(join(root, "templates/init", template), "utf8")] as const,
   );
   const files = new Map([
-    ["package.json", json(manifest(name, ours, origin))],
+    ["package.json", json(manifest(name, ours, origin, cdk))],
     ["cdktf.json", json(cdktfSettings(randomUUID()))],
     ...(await Promise.all(templates)),
   ]);
   const names = [...files.keys()].sort();
   const existing = (await Promise.all(names.map(async (file) => ((await isThere(join(folder, file))) ? [file] : [])))).flat();
   if (existing.length > 0) throw scaffoldInTheWay(folder, existing);
+  const made: string[] = [];
   try {
     for (const [file, text] of files) {
-      await mkdir(dirname(join(folder, file)), { recursive: true });
-      await writeFile(join(folder, file), text, { flag: "wx" });
+      const path = join(folder, file);
+      await mkdir(dirname(path), { recursive: true });
+      const handle = await open(path, "wx");
+      made.push(path);
+      await handle.writeFile(text).finally(() => handle.close());
     }
   } catch (error) {
+    // Half a project would be in the way of the next attempt.
+    for (const path of made) await rm(path, { force: true }).catch(() => {});
     throw notScaffolded(folder, error);
   }
-  return { folder, name, files: names, origin };
+  return { folder, name, files: names, origin, cdk };
 }
 
 interface PackageManifest {
@@ -75,9 +92,12 @@ interface PackageManifest {
   readonly devDependencies: Readonly<Record<string, string>>;
 }
 
-function manifest(name: string, ours: PackageManifest, origin: PackageOrigin) {
+function manifest(name: string, ours: PackageManifest, origin: PackageOrigin, cdk: Cdk) {
   const versions = { ...ours.dependencies, ...ours.devDependencies };
   const pick = (names: readonly string[]) => Object.fromEntries(names.map((each) => [each, versions[each]]));
+  const { alias, cli } = CDKS[cdk];
+  const aliased = Object.entries(alias).map(([as, real]) => [as, `npm:${real}@${versions[real]}`]);
+  const released = Object.entries(cli).map(([each, as]) => [each, versions[as]]);
   return {
     name,
     private: true,
@@ -86,14 +106,23 @@ function manifest(name: string, ours: PackageManifest, origin: PackageOrigin) {
     scripts: {
       up: "redis-lab up cluster",
       synth: "jiti stacks/main.ts",
-      deploy: "cdktf deploy cluster",
-      destroy: "cdktf destroy cluster",
+      deploy: `${cdk} deploy cluster`,
+      destroy: `${cdk} destroy cluster`,
       check: "tsc",
       test: "tsc && vitest run",
     },
-    dependencies: { ...pick(DEPENDENCIES), "redis-lab": origin.kind === "tarball" ? `file:${origin.file}` : ours.version },
-    devDependencies: pick(DEVELOPMENT_DEPENDENCIES),
+    dependencies: {
+      ...pick(DEPENDENCIES),
+      ...Object.fromEntries(aliased),
+      "redis-lab": origin.kind === "tarball" ? `file:${origin.file}` : ours.version,
+    },
+    devDependencies: sorted({ ...pick(DEVELOPMENT_DEPENDENCIES), ...Object.fromEntries(released) }),
   };
+}
+
+/** As npm writes them. */
+function sorted(record: Readonly<Record<string, unknown>>) {
+  return Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** The settings of cdktf. Its project id tells projects apart in reports about crashes, which are off. */
@@ -115,7 +144,8 @@ function packageName(folder: string): string {
     .toLowerCase()
     .replaceAll(/[^a-z0-9._-]+/g, "-")
     .replaceAll(/^[._-]+|[._-]+$/g, "");
-  return name === "" || name === "redis-lab" || [...DEPENDENCIES, ...DEVELOPMENT_DEPENDENCIES].includes(name) ? "my-redis-labs" : name;
+  const clis = Object.values(CDKS).flatMap(({ cli }) => Object.keys(cli));
+  return ["", "redis-lab", ...DEPENDENCIES, ...DEVELOPMENT_DEPENDENCIES, ...clis].includes(name) ? "my-redis-labs" : name;
 }
 
 /** The folder of our package.json: two folders up from lib/project, three up from dist/lib/project. */

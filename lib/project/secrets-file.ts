@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import * as v from "valibot";
+import { readIfPresent, writeAtomically } from "../base/atomic.ts";
+import { withFileLock } from "../base/file-lock.ts";
 import type { Lab } from "../lab/schema.ts";
 import { assertPassword, generateGeneration, generatePassword, type Secrets } from "../lab/secrets.ts";
-import { readIfPresent, writeAtomically } from "./atomic.ts";
 import { corruptFile, missingPassword } from "./errors.ts";
 import type { Project } from "./project.ts";
 
@@ -24,38 +25,72 @@ type SecretsFile = v.InferOutput<typeof secretsSchema>;
  */
 export async function loadSecrets(project: Project, lab: Lab, environment: NodeJS.ProcessEnv): Promise<Secrets> {
   const file = secretsFileOf(project, lab);
-  const stored = await readSecretsFile(file);
   const given = await givenPassword(project, lab, environment);
+  const stored = await readSecretsFile(file);
+  const next = nextSecrets(stored, given, file);
+  const settled = isSame(next, stored) ? next : await changeSecrets(file, (now) => nextSecrets(now, given, file));
+  const { password, generation, previous } = settled;
+  return { password, generation, ...(previous !== undefined && { previous }) };
+}
+
+/** What the file is to hold, in the schema's order, so that what was read compares equal to what would be written. */
+function nextSecrets(
+  stored: SecretsFile | undefined,
+  given: { readonly password: string; readonly where: string } | undefined,
+  file: string,
+): SecretsFile {
   const password = given?.password ?? stored?.password ?? generatePassword();
   assertPassword(password, given?.where ?? file);
   const former = stored?.applied ?? stored?.password;
   const rotated = former !== undefined && former !== password;
   const previous = rotated ? former : stored?.previous;
-  // In the schema's order, so that what was read compares equal to what would be written.
-  const next: SecretsFile = {
+  return {
     password,
     generation: stored === undefined || rotated ? generateGeneration() : stored.generation,
     ...(previous !== undefined && { previous }),
     applied: password,
   };
-  if (JSON.stringify(next) !== JSON.stringify(stored)) await writeAtomically(file, `${JSON.stringify(next, null, 2)}\n`);
-  return { password, generation: next.generation, ...(previous !== undefined && { previous }) };
 }
 
-/** Forgets the former password, once every instance has the new one. */
-export async function settleSecrets(project: Project, lab: Lab): Promise<void> {
+/**
+ * Changes the file by what it holds at that moment. Verbs that only look change it too, and the lab's lock is one for each target: without a lock of its own two first runs would each make a
+ * password, and one of them would bring instances up with the one that is not kept.
+ */
+function changeSecrets<Next extends SecretsFile | undefined>(
+  file: string,
+  change: (stored: SecretsFile | undefined) => Next,
+): Promise<Next> {
+  return withFileLock(`${file}.lock`, "secrets", async () => {
+    const stored = await readSecretsFile(file);
+    const next = change(stored);
+    if (next !== undefined && !isSame(next, stored)) await writeAtomically(file, `${JSON.stringify(next, null, 2)}\n`);
+    return next;
+  });
+}
+
+function isSame(one: SecretsFile | undefined, other: SecretsFile | undefined): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}
+
+/** Forgets the former password, once every instance has `password`. One that was changed again meanwhile has a former one which instances still have. */
+export async function settleSecrets(project: Project, lab: Lab, { password }: Pick<Secrets, "password">): Promise<void> {
   const file = secretsFileOf(project, lab);
-  const stored = await readSecretsFile(file);
-  if (stored?.previous === undefined) return;
-  const { previous: _, ...settled } = stored;
-  await writeAtomically(file, `${JSON.stringify(settled, null, 2)}\n`);
+  if ((await readSecretsFile(file))?.previous === undefined) return;
+  await changeSecrets(file, (now) => {
+    if (now?.password !== password) return now;
+    const { previous: _, ...settled } = now;
+    return settled;
+  });
 }
 
-/** Replaces the generated password by a new one, which the next `up` brings to every instance. */
+/**
+ * Replaces the generated password by a new one, which the next `up` brings to every instance. A rotation that did not come to its end goes on instead: instances may still have the password
+ * before it, which a second one would forget.
+ */
 export async function rotateSecrets(project: Project, lab: Lab): Promise<void> {
   const file = secretsFileOf(project, lab);
-  const stored = await readSecretsFile(file);
-  if (stored !== undefined) await writeAtomically(file, `${JSON.stringify({ ...stored, password: generatePassword() }, null, 2)}\n`);
+  if ((await readSecretsFile(file)) === undefined) return;
+  await changeSecrets(file, (now) => (now === undefined || now.previous !== undefined ? now : { ...now, password: generatePassword() }));
 }
 
 export function secretsFileOf(project: Project, lab: Lab): string {
@@ -105,5 +140,7 @@ async function givenPassword(
       const password = environment["REDIS_LAB_PASSWORD"];
       return password === undefined || password === "" ? undefined : { password, where: "REDIS_LAB_PASSWORD" };
     }
+    default:
+      return source satisfies never;
   }
 }

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import * as v from "valibot";
+import { readIfPresent, writeAtomically } from "../base/atomic.ts";
 import type { Lab } from "../lab/schema.ts";
-import { TARGET_NAMES, type TargetName } from "../lab/targets.ts";
-import { readIfPresent, writeAtomically } from "./atomic.ts";
+import { DEFAULT_TARGET, TARGET_NAMES, type TargetName } from "../lab/targets.ts";
 import { corruptFile, twoLiveTargets } from "./errors.ts";
 import { labKeyFile } from "./lab-key.ts";
 import type { Project } from "./project.ts";
@@ -11,8 +11,15 @@ const stateSchema = v.object({
   format: v.literal(1),
   /** True from the start of an `up` to the end of a `down`. */
   live: v.boolean(),
+  /** ISO time at which `live` changed last. Not remembered by older states. */
+  since: v.optional(v.string()),
   /** ISO time of the last `up`. */
   lastUp: v.string(),
+  /**
+   * ISO time at which a preflight of Terraform's passed last: from then on the lab means its VMs, also where no `up` came to its end. It runs before the first VM is made, and again where hypervisors,
+   * network or image have changed or something is in the way (stacks/lab-stack.ts): a deploy that only adds hosts leaves this time as it is.
+   */
+  deployBegan: v.optional(v.string()),
   /** The source that was resolved last: which Redis runs. Kept until the lab declares another source or version. */
   source: v.optional(
     v.object({
@@ -51,6 +58,8 @@ const stateSchema = v.object({
         diskGiB: v.optional(v.number()),
         image: v.optional(v.string()),
         hypervisor: v.optional(v.string()),
+        /** Terraform was about to make the VM again with other hardware, around its disk. */
+        diskStays: v.optional(v.boolean()),
       }),
     ),
   ),
@@ -116,7 +125,7 @@ export async function readState(paths: Pick<StatePaths, "stateFile">): Promise<L
   throw corruptFile(
     paths.stateFile,
     parsed.issues[0].message,
-    `Remove it, and \`redis-lab up\` observes the lab anew: rm ${paths.stateFile}`,
+    `Remove it, and \`redis-lab up\` observes the lab again: rm ${paths.stateFile}`,
   );
 }
 
@@ -125,7 +134,7 @@ export async function writeState(paths: Pick<StatePaths, "stateFile">, state: La
 }
 
 /**
- * The target that a verb means: the named one, else the one on which the lab is up, else that of the last `up`, else `local`.
+ * The target that a verb means: the named one, else the one on which the lab is up, else that of the last `up` or of VMs that were made since, else the default.
  *
  * @throws LabError `project.two-live-targets`
  */
@@ -140,6 +149,16 @@ export async function chooseTarget(project: Project, lab: Lab, named: TargetName
       lab.name,
       live.map(({ target }) => target),
     );
-  const last = states.filter(({ state }) => state.lastUp !== "").sort((a, b) => b.state.lastUp.localeCompare(a.state.lastUp))[0];
-  return live[0]?.target ?? last?.target ?? "local";
+  const last = states.filter(({ state }) => wasMeant(state)).sort((a, b) => lastMeant(b.state).localeCompare(lastMeant(a.state)))[0];
+  return live[0]?.target ?? last?.target ?? DEFAULT_TARGET;
+}
+
+/** VMs are remembered from the moment in which they are waited for, long before the first `up` has come to its end. */
+function wasMeant({ lastUp, deployBegan, vms }: LabState): boolean {
+  return lastUp !== "" || deployBegan !== undefined || Object.keys(vms ?? {}).length > 0;
+}
+
+/** ISO time; empty where the state of an older redis-lab knows VMs and no time. */
+function lastMeant({ lastUp, deployBegan = "" }: LabState): string {
+  return lastUp > deployBegan ? lastUp : deployBegan;
 }

@@ -1,9 +1,24 @@
 import { isAscii } from "node:buffer";
 import type { Duplex } from "node:stream";
-import { Decoder, RESP_TYPES } from "@redis/client/dist/lib/RESP/decoder.js";
+import { Decoder } from "@redis/client/dist/lib/RESP/decoder.js";
 import encoder from "@redis/client/dist/lib/RESP/encoder.js";
-import { isLabError } from "../error.ts";
-import { callTimeout, clientClosed, connectionLost, connectionRefusedByServer, notRedis, unreachable, wrongPassword } from "./errors.ts";
+import { isSystemError } from "../base/error.ts";
+import { afterOwnTime, type OwnTime } from "../base/own-time.ts";
+import { afterPatience, PATIENCE_MS } from "../base/patience.ts";
+import { Queue } from "../base/queue.ts";
+import { BYTES, batched, plain, recordingMapping, redact, type TypeMapping, typed } from "./decoding.ts";
+import {
+  callTimeout,
+  clientClosed,
+  connectionLost,
+  connectionRefusedByServer,
+  givenUp,
+  notRedis,
+  replyTooLong,
+  unreachable,
+  wrongPassword,
+} from "./errors.ts";
+import { LONGEST_REPLY, LONGEST_VALUE, ReplyBound, ReplyTooLong } from "./reply-bound.ts";
 import { RedisReplyError } from "./reply-error.ts";
 import type { Argument, BatchReply, CallOptions, Credentials, Dial, RedisClient, Reply, TypedReply } from "./types.ts";
 
@@ -16,13 +31,25 @@ export interface ConnectOptions {
   /** ACL user that the passwords belong to, known from Redis 6.0 on. @default the server's default user */
   readonly user?: string | undefined;
   /** Longest wait for the connection, and for each reply, in milliseconds. @default 5000 */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
+  /**
+   * The interruption of the run. Calls go on being answered after it, so that what was begun can be brought to its end; but a server that is silent for longer than `PATIENCE_MS` is given up, and so
+   * is every further connection to it.
+   */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Servers that were given up after an interruption, by `ADDRESS:PORT`. */
+const silent = new WeakMap<AbortSignal, Set<string>>();
+
+function giveUp(address: string, signal: AbortSignal | undefined): void {
+  if (signal !== undefined) silent.set(signal, (silent.get(signal) ?? new Set()).add(address));
 }
 
 /**
  * Connects and authenticates. An instance without a password counts as authenticated, so does a 4.0 Sentinel, which has no AUTH.
  *
- * @throws LabError `redis.unreachable`, `redis.wrong-password`, `redis.refused` (maxclients, protected mode), `redis.timeout`, `redis.connection-lost`
+ * @throws LabError `redis.unreachable`, `redis.wrong-password`, `redis.refused` (maxclients, protected mode), `redis.timeout`, `redis.connection-lost`, `redis.given-up`
  */
 export async function connectRedis(
   endpoint: { readonly address: string; readonly port: number },
@@ -52,8 +79,10 @@ async function connectPipelined(
 ): Promise<PipelinedClient> {
   const address = `${endpoint.address}:${endpoint.port}`;
   const timeoutMs = options.timeoutMs ?? 5_000;
-  const stream = await dialWithin(endpoint, dial, timeoutMs);
-  const client = new PipelinedClient(address, stream, timeoutMs);
+  const { signal } = options;
+  if (signal !== undefined && silent.get(signal)?.has(address)) throw givenUp(address, "before, and is not asked");
+  const stream = await dialWithin(endpoint, dial, timeoutMs, signal);
+  const client = new PipelinedClient(address, stream, timeoutMs, signal);
   try {
     client.credentials = await authenticate(client, options);
     return client;
@@ -63,15 +92,25 @@ async function connectPipelined(
   }
 }
 
-async function dialWithin(endpoint: { readonly address: string; readonly port: number }, dial: Dial, timeoutMs: number): Promise<Duplex> {
+async function dialWithin(
+  endpoint: { readonly address: string; readonly port: number },
+  dial: Dial,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): Promise<Duplex> {
   const address = `${endpoint.address}:${endpoint.port}`;
   const dialled = dial(endpoint.address, endpoint.port);
-  let late: NodeJS.Timeout | undefined;
+  let late: OwnTime | undefined;
+  let stopWatching = () => {};
   try {
     return await Promise.race([
       dialled,
       new Promise<never>((_, reject) => {
-        late = setTimeout(() => reject(callTimeout(address, "the connection", timeoutMs)), timeoutMs);
+        late = afterOwnTime(timeoutMs, () => reject(callTimeout(address, "the connection", timeoutMs)));
+        stopWatching = afterPatience(signal, () => {
+          giveUp(address, signal);
+          reject(givenUp(address, "the connection"));
+        });
       }),
     ]);
   } catch (error) {
@@ -80,9 +119,10 @@ async function dialWithin(endpoint: { readonly address: string; readonly port: n
       (stream) => stream.destroy(),
       () => undefined,
     );
-    throw isLabError(error) ? error : unreachable(address, error);
+    throw isSystemError(error) ? unreachable(address, error) : error;
   } finally {
-    clearTimeout(late);
+    late?.cancel();
+    stopWatching();
   }
 }
 
@@ -109,11 +149,11 @@ interface Pending {
   readonly name: string;
   /** Which JavaScript types the decoder makes of this reply. */
   readonly mapping: TypeMapping;
+  /** See CallOptions. */
+  readonly worksMs: number;
   settle(outcome: Outcome): void;
   fail(error: Error): void;
 }
-
-type TypeMapping = ReturnType<Decoder["getTypeMapping"]>;
 
 /** RESP2 over one stream: calls are written at once and answered in order. It never reconnects. */
 class PipelinedClient implements RedisClient {
@@ -121,31 +161,45 @@ class PipelinedClient implements RedisClient {
   credentials: Credentials | undefined;
   readonly #stream: Duplex;
   readonly #timeoutMs: number;
+  readonly #signal: AbortSignal | undefined;
+  /** Runs after an interruption, from one answer to the next. */
+  #silence: NodeJS.Timeout | undefined;
   readonly #pending = new Queue<Pending>();
   #ended: ((name: string) => Error) | undefined;
   /** What the server said before it was asked: it does so just before it hangs up. */
   #lastWords: string | undefined;
+  /** What a reply may take in memory, in bytes; more on a connection that was asked for values. */
+  #longest = LONGEST_REPLY;
   /** What leaves at the end of this turn, one character a byte. */
   #outgoing: string[] = [];
 
-  constructor(address: string, stream: Duplex, timeoutMs: number) {
+  constructor(address: string, stream: Duplex, timeoutMs: number, signal: AbortSignal | undefined) {
     this.address = address;
     this.#stream = stream;
     this.#timeoutMs = timeoutMs;
+    this.#signal = signal;
+    signal?.addEventListener("abort", this.#awaitAnswer, { once: true });
     const decoder = new Decoder({
-      onReply: (value: unknown) => this.#pending.shift()?.settle({ value }),
+      onReply: (value: unknown) => {
+        this.#pending.shift()?.settle({ value });
+        if (this.#silence !== undefined) this.#awaitAnswer();
+      },
       onErrorReply: ({ message }) => {
         const asked = this.#pending.shift();
         if (asked) asked.settle({ error: message });
         else this.#lastWords = message;
+        if (this.#silence !== undefined) this.#awaitAnswer();
       },
       onPush: () => undefined,
       getTypeMapping: () => this.#pending.first?.mapping ?? {},
     });
+    const bound = new ReplyBound();
     stream.on("data", (chunk: Buffer) => {
       try {
+        bound.take(chunk, this.#longest);
         decoder.write(chunk);
       } catch (error) {
+        if (error instanceof ReplyTooLong) return this.#end((name) => replyTooLong(address, name, error.longest));
         const detail = error instanceof Error ? error.message : String(error);
         this.#end(() => notRedis(address, detail));
       }
@@ -169,6 +223,7 @@ class PipelinedClient implements RedisClient {
 
   async callTyped(command: readonly Argument[], options?: CallOptions): Promise<TypedReply> {
     const { mapping, kinds } = recordingMapping();
+    this.#longest = LONGEST_VALUE;
     const outcome = await this.#send(command, mapping, options);
     return "error" in outcome ? { type: "error", value: outcome.error } : typed(outcome.value, kinds[Symbol.iterator]());
   }
@@ -182,9 +237,9 @@ class PipelinedClient implements RedisClient {
     return new Promise((resolve, reject) => {
       const replies: BatchReply[] = [];
       const unanswered = () => commandName(commands[replies.length] ?? first);
-      const timer = setTimeout(() => reject(callTimeout(this.address, unanswered(), timeoutMs)), timeoutMs);
+      const timer = afterOwnTime(timeoutMs, () => reject(callTimeout(this.address, unanswered(), timeoutMs)));
       const fail = (error: Error) => {
-        clearTimeout(timer);
+        timer.cancel();
         reject(error);
       };
       for (const command of commands) {
@@ -194,10 +249,10 @@ class PipelinedClient implements RedisClient {
             timer.refresh();
             return;
           }
-          clearTimeout(timer);
+          timer.cancel();
           resolve(replies);
         };
-        this.#write(command, { name: commandName(command), mapping: BYTES, settle, fail });
+        this.#write(command, { name: commandName(command), mapping: BYTES, worksMs: options?.worksMs ?? 0, settle, fail });
       }
     });
   }
@@ -209,6 +264,7 @@ class PipelinedClient implements RedisClient {
   /** Gives the stream away; this client is closed from then on. Nothing may be unanswered. */
   handOver(): Duplex {
     this.#ended = (name) => clientClosed(this.address, name);
+    this.#stopWatching();
     this.#stream.pause();
     this.#stream.removeAllListeners("data");
     return this.#stream;
@@ -221,16 +277,17 @@ class PipelinedClient implements RedisClient {
     return new Promise((settle, fail) => {
       const timeoutMs = options?.timeoutMs ?? this.#timeoutMs;
       // A call that was given up keeps its place in the queue: its reply may still come, and belongs to nobody else.
-      const timer = setTimeout(() => fail(callTimeout(this.address, name, timeoutMs)), timeoutMs);
+      const timer = afterOwnTime(timeoutMs, () => fail(callTimeout(this.address, name, timeoutMs)));
       this.#write(command, {
         name,
         mapping,
+        worksMs: options?.worksMs ?? 0,
         settle: (outcome) => {
-          clearTimeout(timer);
+          timer.cancel();
           settle(outcome);
         },
         fail: (error) => {
-          clearTimeout(timer);
+          timer.cancel();
           fail(error);
         },
       });
@@ -239,6 +296,8 @@ class PipelinedClient implements RedisClient {
 
   #write(command: readonly Argument[], pending: Pending): void {
     this.#pending.push(pending);
+    if (pending.name === "DUMP") this.#longest = LONGEST_VALUE;
+    if (this.#signal?.aborted === true && this.#silence === undefined) this.#awaitAnswer();
     // What is asked in one turn leaves in one packet: a move of slots asks a hundred things at once.
     if (this.#outgoing.length === 0) process.nextTick(() => this.#flush());
     for (const part of encodeCommand(command.map(encodable))) {
@@ -259,9 +318,28 @@ class PipelinedClient implements RedisClient {
   #end(reason: (name: string) => Error): void {
     if (this.#ended !== undefined) return;
     this.#ended = reason;
+    this.#stopWatching();
     for (let next = this.#pending.shift(); next !== undefined; next = this.#pending.shift()) next.fail(reason(next.name));
     this.#stream.removeAllListeners("data");
     this.#stream.destroy();
+  }
+
+  /** After an interruption: the next answer has to come in time. */
+  readonly #awaitAnswer = (): void => {
+    clearTimeout(this.#silence);
+    const { first } = this.#pending;
+    this.#silence =
+      first &&
+      setTimeout(() => {
+        giveUp(this.address, this.#signal);
+        this.#end((name) => givenUp(this.address, name));
+      }, PATIENCE_MS + first.worksMs);
+  };
+
+  #stopWatching(): void {
+    clearTimeout(this.#silence);
+    this.#silence = undefined;
+    this.#signal?.removeEventListener("abort", this.#awaitAnswer);
   }
 }
 
@@ -282,95 +360,10 @@ function asBytes(part: string | Buffer): string {
   return /[^\x00-\x7f]/.test(part) ? Buffer.from(part).toString("latin1") : part;
 }
 
-/** First in, first out, whatever its length: `shift` of an array of ten thousands moves all of them. */
-class Queue<T> {
-  #items: (T | undefined)[] = [];
-  #head = 0;
-
-  get first(): T | undefined {
-    return this.#items[this.#head];
-  }
-
-  push(item: T): void {
-    this.#items.push(item);
-  }
-
-  shift(): T | undefined {
-    const item = this.#items[this.#head];
-    if (item === undefined) return undefined;
-    this.#items[this.#head] = undefined;
-    this.#head += 1;
-    if (this.#head === this.#items.length) {
-      this.#items = [];
-      this.#head = 0;
-    }
-    return item;
-  }
-}
-
 /** `GET`, `CONFIG SET`: never an argument, which may be a secret. */
 function commandName(command: readonly Argument[]): string {
   const [verb = "", next] = command.slice(0, 2).map((word) => String(word).toUpperCase());
   return /^(CLUSTER|CONFIG|SENTINEL|CLIENT|DEBUG|SCRIPT|SLOWLOG|MEMORY|LATENCY)$/.test(verb) && next !== undefined
     ? `${verb} ${next}`
     : verb;
-}
-
-const SECRET_FOLLOWS = /^(auth|requirepass|masterauth|auth-pass|sentinel-pass|setuser)$/i;
-
-/** Error replies repeat arguments ("Invalid argument '…' for CONFIG SET 'requirepass'", "with args beginning with"). */
-function redact(text: string, command: readonly Argument[]): string {
-  // A value of half a GiB is no such word, and no string at all (buffer.constants.MAX_STRING_LENGTH).
-  const secretFrom = command.findIndex((word) => typeof word !== "number" && word.length < 20 && SECRET_FOLLOWS.test(String(word)));
-  if (secretFrom === -1) return text;
-  return command
-    .slice(secretFrom + 1)
-    .map(String)
-    .filter((word) => word.length > 3)
-    .reduce((masked, word) => masked.replaceAll(word, "***"), text);
-}
-
-function plain(value: unknown, command: readonly Argument[]): Reply {
-  if (value instanceof Error) throw new RedisReplyError(redact(value.message, command));
-  if (Array.isArray(value)) return value.map((item) => plain(item, command));
-  return value as Reply;
-}
-
-/** Bulk strings as they came. */
-const BYTES: TypeMapping = { [RESP_TYPES.BLOB_STRING]: Buffer };
-
-function batched(value: unknown, command: readonly Argument[]): BatchReply {
-  if (value instanceof Error) return new RedisReplyError(redact(value.message, command));
-  if (Array.isArray(value)) return value.map((item) => batched(item, command));
-  return value as BatchReply;
-}
-
-/**
- * A mapping that asks for exact values (bulk strings as bytes, integers as text) and notes, leaf by leaf, which strings were integers and which statuses: the decoder
- * looks a type up once for each leaf, in the order of the reply.
- */
-function recordingMapping(): { readonly mapping: TypeMapping; readonly kinds: ("integer" | "status")[] } {
-  const kinds: ("integer" | "status")[] = [];
-  const noted = (kind: "integer" | "status") => ({
-    get: () => {
-      kinds.push(kind);
-      return String;
-    },
-  });
-  const mapping: TypeMapping = Object.defineProperties(
-    { [RESP_TYPES.BLOB_STRING]: Buffer },
-    { [RESP_TYPES.NUMBER]: noted("integer"), [RESP_TYPES.SIMPLE_STRING]: noted("status") },
-  );
-  return { mapping, kinds };
-}
-
-function typed(value: unknown, kinds: Iterator<"integer" | "status">): TypedReply {
-  if (value === null) return { type: "bulk", value: null };
-  if (Buffer.isBuffer(value)) return { type: "bulk", value: Buffer.from(value) };
-  if (value instanceof Error) return { type: "error", value: value.message };
-  if (Array.isArray(value)) return { type: "array", value: value.map((item) => typed(item, kinds)) };
-  const text = String(value);
-  if (kinds.next().value === "status") return { type: "status", value: text };
-  const number = Number(text);
-  return { type: "integer", value: Number.isSafeInteger(number) ? number : BigInt(text) };
 }

@@ -1,14 +1,15 @@
 import { parseInfo } from "./info.ts";
 import { pairsOf } from "./pairs.ts";
+import { reportedVersion } from "./products.ts";
 import type { RedisClient } from "./types.ts";
+import type { Version } from "./version.ts";
 
 // Commands whose words are Redis' own. Every one works in all lines of words.ts: the old words (SLAVEOF, min-slaves-to-write) are taken by newer versions too,
 // the new ones are unknown to 4.0.
 
 /** What a redis-server says of itself in one INFO. */
 export interface ServerInfo {
-  /** For example `4.0.14`. */
-  readonly version: string;
+  readonly version: Version;
   readonly mode: "standalone" | "cluster" | "sentinel";
   readonly role: "master" | "replica";
   readonly processId: number;
@@ -51,7 +52,7 @@ export function parseServerInfo(text: string): ServerInfo {
   const mode = raw["redis_mode"];
   const keyspace = Object.entries(raw).filter(([key]) => /^db\d+$/.test(key));
   return {
-    version: raw["redis_version"] ?? "",
+    version: reportedVersion(raw),
     mode: mode === "cluster" || mode === "sentinel" ? mode : "standalone",
     role: replica ? "replica" : "master",
     processId: Number(raw["process_id"] ?? 0),

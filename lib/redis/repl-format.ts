@@ -1,4 +1,4 @@
-import { quoted } from "./conf-value.ts";
+import { quoted } from "./conf/value.ts";
 import type { Argument, TypedReply } from "./types.ts";
 
 /**
@@ -24,6 +24,8 @@ export function formatRaw(reply: TypedReply): Buffer {
       const items = (reply.value ?? []).map(formatRaw);
       return Buffer.concat(items.flatMap((item, index) => (index === 0 ? [item] : [Buffer.from("\n"), item])));
     }
+    default:
+      return reply satisfies never;
   }
 }
 
@@ -46,6 +48,8 @@ function formatTerminal(reply: TypedReply, prefix: string): string {
         .map((item, index) => `${index === 0 ? "" : prefix}${String(index + 1).padStart(width)}) ${formatTerminal(item, inner)}`)
         .join("\n");
     }
+    default:
+      return reply satisfies never;
   }
 }
 

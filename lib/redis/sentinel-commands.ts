@@ -104,6 +104,21 @@ export async function sentinelSet(client: RedisClient, name: string, option: str
   await client.call(["SENTINEL", "SET", name, option, value]);
 }
 
+/**
+ * Gives a sentinel the password of a master. 4.0 publishes what is set (`+set`, sentinelSetCommand in sentinel.c), and any client may listen: so those who do are disconnected in the same turn, in which
+ * none of them can be back. Clients that follow `+switch-master` connect again by themselves.
+ *
+ * @throws RedisReplyError
+ */
+export async function sentinelSetPassword(client: RedisClient, name: string, password: string): Promise<void> {
+  const replies = await client.callAll([
+    ["CLIENT", "KILL", "TYPE", "pubsub"],
+    ["SENTINEL", "SET", name, "auth-pass", password],
+  ]);
+  const refused = replies.at(-1);
+  if (refused instanceof RedisReplyError) throw refused;
+}
+
 /** Starts a failover without asking other sentinels. It does not fence the old master: acknowledged writes are lost unless the caller has done so. */
 export async function sentinelFailover(client: RedisClient, name: string): Promise<void> {
   await client.call(["SENTINEL", "FAILOVER", name]);

@@ -22,7 +22,9 @@ export type Dial = (address: string, port: number) => Promise<Duplex>;
 
 export interface CallOptions {
   /** @default the client's own time-out */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
+  /** How long the server may work on it without a word after an interruption, in milliseconds beyond the patience that every answer has (base/patience.ts): a MIGRATE of a large key. @default 0 */
+  readonly worksMs?: number | undefined;
 }
 
 /** One authenticated connection to one instance. Calls may overlap: they are pipelined in order. */
@@ -61,6 +63,8 @@ export interface ClusterNode {
   readonly masterId: string | undefined;
   readonly configEpoch: number;
   readonly linkState: "connected" | "disconnected";
+  /** Since when it owes an answer to a ping, in milliseconds since the epoch by the clock of whoever says so; undefined where none is awaited. */
+  readonly silentSince?: number;
   /** Inclusive slot ranges, ascending. */
   readonly slots: readonly SlotRange[];
   /** Open slots of `myself`: slot → node id at the other end. */

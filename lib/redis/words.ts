@@ -1,18 +1,17 @@
 import { unknownVersion } from "./errors.ts";
-import { redis40 } from "./words/4.0.ts";
-import { redis50 } from "./words/5.0.ts";
-import { redis62 } from "./words/6.2.ts";
-import { redis70 } from "./words/7.0.ts";
-import { redis72 } from "./words/7.2.ts";
-import { redis74 } from "./words/7.4.ts";
-import type { LineWords, SentinelWords } from "./words/line.ts";
+import { PRODUCTS } from "./products.ts";
+import { splitWords } from "./split.ts";
+import type { Version } from "./version.ts";
+import type { LineFacts, LineWords, SentinelWords } from "./words/line.ts";
+import { type ValueFault, type ValueKind, valueFault } from "./words/value-kinds.ts";
 
-/** The words of one Redis version. Names are taken in any case, as Redis takes them. */
-export interface RedisWords {
+const OF_THE_TABLE: unique symbol = Symbol("a line of the table");
+
+/** The words of one line of a product, and what it does otherwise than others. Made from the tables of lines alone. Names are taken in any case, as Redis takes them. */
+export interface ProductLine extends LineFacts {
+  readonly [OF_THE_TABLE]: true;
   /** For example `4.0`. */
   readonly line: string;
-  /** Whether redis-lab's tests run against a real server of this line. */
-  readonly verified: boolean;
   /** Every directive of redis.conf, second names and TLS ones included. */
   readonly names: readonly string[];
   /** Whether redis.conf of this version takes the directive. */
@@ -27,76 +26,83 @@ export interface RedisWords {
   canonical(name: string): string;
   /** The make flag without which the directive is fatal, for example `BUILD_TLS=yes`. */
   needs(name: string): string | undefined;
-  /** Version of the format of its snapshots: a server reads its own and older ones. */
-  readonly rdbVersion: number;
-  readonly supervisedNeedsLibsystemd: boolean;
-  /** Arguments of make without which the line does not build with today's compilers. */
-  readonly makeFlags: readonly string[];
-  readonly withoutSave: LineWords["withoutSave"];
-  readonly rewritesDefaultUser: boolean;
+  /** What may stand behind a directive; undefined for one that it does not know, or whose value only a module knows. */
+  kindOf(name: string): ValueKind | undefined;
+  /** What is wrong with a value, which is given as it stands in redis.conf behind the name; undefined when it is taken. */
+  valueFault(name: string, value: string): ValueFault | undefined;
   readonly sentinel: SentinelWords;
 }
 
-// The one table in which Redis versions differ. A line that the tests can't run against says `verified: false`.
-const LINES: Readonly<Record<string, LineWords>> = {
-  "4.0": redis40,
-  "5.0": redis50,
-  "6.2": redis62,
-  "7.0": redis70,
-  "7.2": redis72,
-  "7.4": redis74,
-};
-
-/** Lines that redis-lab knows, oldest first. */
-export const REDIS_LINES: readonly string[] = Object.keys(LINES);
+const ALL_LINES: readonly LineWords[] = Object.values(PRODUCTS).flatMap(({ lines }) => Object.values(lines));
 
 /** Every pair of names that means the same in some line, so that a line with only one of them can be asked for it by the other. */
-const SYNONYMS: readonly (readonly [string, string])[] = Object.values(LINES).flatMap(({ aliases }) => Object.entries(aliases));
+const SYNONYMS: readonly (readonly [string, string])[] = ALL_LINES.flatMap(({ aliases }) => Object.entries(aliases));
 
-const known = new Map<string, RedisWords>();
+const made = new Map<LineWords, ProductLine>();
 
 /**
- * The words of a version such as `4.0.14`.
+ * The words of a version such as `4.0.14` of Redis.
  *
  * @throws LabError `redis.unknown-version` for a line that is not in the table
  */
-export function wordsOf(version: string): RedisWords {
-  const line = version.split(".").slice(0, 2).join(".");
-  const data = LINES[line];
-  if (data === undefined) throw unknownVersion(version, REDIS_LINES);
-  const made = known.get(line) ?? makeWords(data);
-  known.set(line, made);
-  return made;
+export function wordsOf(version: Version): ProductLine {
+  const words = wordsIfKnown(version);
+  if (words === undefined) throw unknownVersion(version);
+  return words;
 }
 
-function makeWords(data: LineWords): RedisWords {
+/** The words of a version; undefined for a line that is not in the table. */
+export function wordsIfKnown({ product, text }: Version): ProductLine | undefined {
+  const line = text.split(".").slice(0, 2).join(".");
+  const data = product.lines[line];
+  if (data === undefined) return undefined;
+  const words = made.get(data) ?? makeLine(line, data);
+  made.set(data, words);
+  return words;
+}
+
+/** Version of the format of the snapshots of a version; undefined for one that redis-lab does not know. */
+export function rdbVersionOf(version: Version): number | undefined {
+  return wordsIfKnown(version)?.rdbVersion;
+}
+
+/** Whether several lines of a directive add up in any version: for files of a version that is not known. `name` in lower case. */
+export function repeatableAnywhere(name: string): boolean {
+  return ALL_LINES.some(({ repeatable }) => repeatable.has(name));
+}
+
+function makeLine(line: string, data: LineWords): ProductLine {
+  const { settable, fixed, repeatable, aliases, tls, values, ...facts } = data;
   const canonical = (name: string) => {
     const lower = name.toLowerCase();
-    return data.aliases[lower] ?? lower;
+    return aliases[lower] ?? lower;
   };
   const has = (name: string) => {
     const own = canonical(name);
-    return data.settable.has(own) || data.fixed.has(own) || data.tls.has(own) || (data.moduleSettings && /^[^.]+\.[^.]+$/.test(own));
+    return settable.has(own) || fixed.has(own) || tls.has(own) || (facts.moduleSettings && /^[^.]+\.[^.]+$/.test(own));
   };
   return {
-    line: data.line,
-    verified: data.verified,
-    names: [...data.settable, ...data.fixed, ...data.tls, ...Object.keys(data.aliases)].sort(),
+    ...facts,
+    [OF_THE_TABLE]: true,
+    line,
+    names: [...settable, ...fixed, ...tls, ...Object.keys(aliases)].sort(),
     has,
-    settable: (name) => data.settable.has(canonical(name)) || data.tls.has(canonical(name)),
-    repeatable: (name) => data.repeatable.has(canonical(name)),
+    settable: (name) => settable.has(canonical(name)) || tls.has(canonical(name)),
+    repeatable: (name) => repeatable.has(canonical(name)),
     instead(name) {
       const lower = name.toLowerCase();
       if (has(lower)) return undefined;
       return SYNONYMS.flatMap(([a, b]) => (a === lower ? [b] : b === lower ? [a] : [])).find(has);
     },
     canonical,
-    needs: (name) => (data.tls.has(canonical(name)) ? "BUILD_TLS=yes" : undefined),
-    rdbVersion: data.rdbVersion,
-    supervisedNeedsLibsystemd: data.supervisedNeedsLibsystemd,
-    makeFlags: data.makeFlags,
-    withoutSave: data.withoutSave,
-    rewritesDefaultUser: data.rewritesDefaultUser,
-    sentinel: data.sentinel,
+    kindOf: (name) => values.get(canonical(name)),
+    valueFault(name, value) {
+      const kind = values.get(canonical(name));
+      const given = splitWords(value);
+      if (given === undefined) return { must: "a value whose quotes are closed, each followed by a blank or the end", choices: [] };
+      // A line without a value is written with an empty one.
+      return kind === undefined ? undefined : valueFault(kind, given.length === 0 ? [""] : given);
+    },
+    needs: (name) => (tls.has(canonical(name)) ? "BUILD_TLS=yes" : undefined),
   };
 }

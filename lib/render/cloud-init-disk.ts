@@ -1,4 +1,4 @@
-import type { CloudInit } from "./cloud-init.ts";
+import type { CloudInitFiles } from "./cloud-init.ts";
 
 // An ISO 9660 image (ECMA-119) with Rock Ridge names, as `mkisofs -rock -volid cidata` makes it, but the same bytes for the same files: no time, no random identifier. So it can be
 // told by its digest whether a VM has the disk that it should have, on whatever computer.
@@ -23,7 +23,7 @@ interface IsoFile {
 }
 
 /** The disk that cloud-init's data source NoCloud reads. Pure, and the same for the same files. */
-export function cloudInitDisk(files: CloudInit): Buffer {
+export function cloudInitDisk(files: CloudInitFiles): Buffer {
   const entries = place([
     ["META_DAT.;1", "meta-data", files.metaData],
     ["NETWORK_.;1", "network-config", files.networkConfig],

@@ -13,7 +13,7 @@ export interface CloudInitInput {
 }
 
 /** The three files on the disk that cloud-init's data source NoCloud reads. */
-export interface CloudInit {
+export interface CloudInitFiles {
   readonly userData: string;
   readonly metaData: string;
   /** Network configuration, version 1. */
@@ -26,7 +26,7 @@ export interface CloudInit {
  *
  * @throws LabError `render.line-break`
  */
-export function renderCloudInit({ lab, vm, user, publicKey, network }: CloudInitInput): CloudInit {
+export function renderCloudInit({ lab, vm, user, publicKey, network }: CloudInitInput): CloudInitFiles {
   // Here and not by the template, which sees what is quoted already: a second line would be a second key.
   refuseLineBreaks("cloud-init-user-data", { user, publicKey }, "");
   return {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { imageOf } from "../lab/images.ts";
 import { placeLab } from "../lab/placement.ts";
 import type { Lab, RedisSource } from "../lab/schema.ts";
-import { TARGET_NAMES, TARGETS } from "../lab/targets.ts";
+import { terraformsTarget } from "../lab/targets.ts";
 import { renderHost } from "./render.ts";
 
 /** Stands for the generation of a password that is given by environment or file: nobody in a team would know the generation that another computer gave it. */
@@ -18,10 +18,10 @@ const GIVEN = "given";
  */
 export function labDigest(lab: Lab, generation: string | undefined): string {
   const word = generation ?? GIVEN;
-  const target = TARGET_NAMES.find((name) => TARGETS[name].machines === "terraform");
+  const target = terraformsTarget();
   // An unknown image is a fault of the lab, which whoever makes its VMs reports.
   const family = imageOf(lab.libvirt)?.osFamily;
-  if (target === undefined || family === undefined) return sha256("");
+  if (family === undefined) return sha256("");
   const placement = placeLab(lab, { target, hostsFolder: "" });
   const hosts = placement.hosts.map((host) => ({
     name: host.name,

@@ -1,5 +1,5 @@
 import type { SettingValue } from "../lab/schema.ts";
-import { type DirectiveArgument, formatArgument, formatDirective } from "../redis/conf-value.ts";
+import { type DirectiveArgument, formatArgument, formatDirective } from "../redis/conf/value.ts";
 import { splitWords } from "../redis/split.ts";
 import { unreadableValue } from "./errors.ts";
 import { refuseLineBreaks } from "./template.ts";

@@ -1,27 +1,30 @@
+import { beforeStartOf } from "../lab/before-start.ts";
+import { OS_FAMILIES, type OsFacts, type OsFamilyName } from "../lab/os.ts";
 import type { PlacedHost, PlacedInstance, Placement } from "../lab/placement.ts";
+import { PROGRAMS } from "../lab/programs.ts";
+import { domainOf } from "../lab/vms.ts";
+import { RESERVED_DESCRIPTORS } from "../redis/constants.ts";
 import { wrapBlock } from "./block.ts";
-import { OS_FAMILIES, type OsFacts, type OsFamily } from "./os.ts";
 import { maxclientsOf } from "./redis-conf.ts";
 import type { RenderedFile } from "./rendered-file.ts";
 import { renderTemplate } from "./template.ts";
 
 export const THP_FILE = "/sys/kernel/mm/transparent_hugepage/enabled";
-/** Descriptors that Redis keeps for itself besides maxclients (CONFIG_MIN_RESERVED_FDS in server.h of 4.0.14). */
-const RESERVED_DESCRIPTORS = 32;
-/** On top of that, so that bus links, data files and modules never meet the limit. */
+/** On top of those that Redis keeps for itself, so that bus links, data files and modules never meet the limit. */
 const SPARE_DESCRIPTORS = 1_024;
 /** maxclients of a sentinel, which no lab changes (CONFIG_DEFAULT_MAX_CLIENTS). */
 const SENTINEL_MAXCLIENTS = 10_000;
 
 /** Files of the system itself; only where the host is managed. */
-export function renderHostFiles(placement: Placement, host: PlacedHost, os: OsFamily): readonly RenderedFile[] {
+export function renderHostFiles(placement: Placement, host: PlacedHost, os: OsFamilyName): readonly RenderedFile[] {
   const facts = OS_FAMILIES[os];
   return [
     ...packageSources(placement, facts),
     ...sysctlFile(placement, facts),
     ...rcLocal(placement, facts),
     hostsFile(placement),
-    ...host.instances.map((instance) => unitFile(placement, host, instance, facts)),
+    logRotation(placement, host, facts),
+    ...host.instances.flatMap((instance) => [unitFile(placement, host, instance, facts), hardening(placement, instance, facts)]),
   ];
 }
 
@@ -57,7 +60,38 @@ function sysctlFile(placement: Placement, facts: OsFacts): readonly RenderedFile
   const settings = Object.entries(placement.lab.os.sysctl).map(([name, value]) => ({ name, value }));
   if (settings.length === 0) return [];
   const content = renderTemplate("sysctl.conf", { lab: placement.lab.name, settings });
-  return [rootFile(`${facts.sysctlFolder}/90-redis-lab.conf`, "sysctl", content)];
+  return [rootFile(sysctlPath(facts, placement.lab.name), "sysctl", content)];
+}
+
+/** Read after 99-sysctl.conf, which leads to /etc/sysctl.conf on Debian and CentOS 7 and would win at every boot; of each lab, as several may share a host. */
+function sysctlPath(facts: OsFacts, lab: string): string {
+  return `${facts.sysctlFolder}/99-zz-redis-lab-${lab}.conf`;
+}
+
+/** Where the settings stood before. */
+export function formerSysctlPaths(facts: OsFacts): readonly string[] {
+  return [`${facts.sysctlFolder}/90-redis-lab.conf`];
+}
+
+function logRotation(placement: Placement, host: PlacedHost, facts: OsFacts): RenderedFile {
+  const { name, os } = placement.lab;
+  const logs = host.instances.map(({ logFile }) => logFile);
+  const content = renderTemplate("logrotate.conf", { lab: name, user: os.user, logs });
+  return rootFile(`${facts.logrotateFolder}/redis-lab-${name}`, "log-rotation", content);
+}
+
+/** Has every word of the drop-in: ProtectProc is of 247, the others are older (NEWS of systemd). Debian 11, Ubuntu 22.04 and EL 9 have it. */
+const HARDENING_SINCE = 247;
+
+function hardening(placement: Placement, instance: PlacedInstance, facts: OsFacts): RenderedFile {
+  const content = renderTemplate("redis.service-hardening", {
+    lab: placement.lab.name,
+    instance: instance.id,
+    unit: instance.unit,
+    since: HARDENING_SINCE,
+  });
+  const path = `${facts.unitFolder}/${instance.unit}.service.d/10-redis-lab.conf`;
+  return { ...rootFile(path, "units", content), instance: instance.id, sinceSystemd: HARDENING_SINCE };
 }
 
 /** The content begins with a shebang, which `mergeBlock` takes for a script that has none: without it the kernel does not run rc.local. */
@@ -78,28 +112,31 @@ function rcLocal(placement: Placement, facts: OsFacts): readonly RenderedFile[] 
 }
 
 function hostsFile(placement: Placement): RenderedFile {
-  const hosts = placement.hosts.map(({ address, name }) => ({ address, name }));
+  // A VM is called by its full name, as cloud-init gave it, and libvirt's DNS knows none of them. The full one first: that is what `hostname -f` answers.
+  const domain = placement.capabilities.machines === "terraform" ? domainOf(placement.lab) : undefined;
+  const hosts = placement.hosts.map(({ address, name }) => ({ address, names: domain === undefined ? name : `${name}.${domain} ${name}` }));
   const content = wrapBlock(placement.lab.name, renderTemplate("hosts", { hosts }));
   return { path: "/etc/hosts", content, mode: 0o644, owner: "root", kind: "block", step: "hosts-file" };
 }
 
 function unitFile(placement: Placement, host: PlacedHost, instance: PlacedInstance, facts: OsFacts): RenderedFile {
-  const sentinel = instance.kind === "sentinel";
-  const maxclients = sentinel ? SENTINEL_MAXCLIENTS : maxclientsOf(instance);
+  const { product } = placement.version;
+  const program = PROGRAMS[instance.kind];
+  const maxclients = program.takesSettings ? maxclientsOf(instance) : SENTINEL_MAXCLIENTS;
   const below = (...folders: readonly string[]) => folders.some((folder) => `${host.paths.prefix}/`.startsWith(`${folder}/`));
   const content = renderTemplate("redis.service", {
     lab: placement.lab.name,
     instance: instance.id,
     unit: instance.unit,
-    description: sentinel ? "Redis Sentinel" : "Redis",
+    description: `${product.title}${program.titleSuffix}`,
     user: placement.lab.os.user,
     address: host.address,
-    server: `${host.paths.bin}/redis-server`,
+    server: `${host.paths.bin}/${product.programs.server}`,
     configFile: instance.configFile,
-    sentinel,
+    option: program.option ?? "",
+    beforeStart: beforeStartOf(host, instance)?.script ?? "",
     limitReason: `maxclients ${maxclients}, the ${RESERVED_DESCRIPTORS} that Redis keeps for itself, and ${SPARE_DESCRIPTORS} to spare.`,
     limitNofile: maxclients + RESERVED_DESCRIPTORS + SPARE_DESCRIPTORS,
-    runtimeDirectory: sentinel ? `redis-sentinel-${instance.port}` : `redis-${instance.port}`,
     // A protection that would hide or freeze the prefix itself is left out.
     privateTmp: !below("/tmp", "/var/tmp"),
     protectHome: !below("/home", "/root", "/run/user"),

@@ -1,4 +1,5 @@
 import { DEFAULT_MAXMEMORY } from "../lab/check.ts";
+import { layoutRow } from "../lab/layouts.ts";
 import type { PlacedHost, PlacedInstance, Placement } from "../lab/placement.ts";
 import type { Secrets } from "../lab/secrets.ts";
 import { wordsOf } from "../redis/words.ts";
@@ -8,13 +9,6 @@ import { settingsFor } from "./settings.ts";
 import { renderTemplate } from "./template.ts";
 
 export const DEFAULT_MAXCLIENTS = 65_535;
-/** Save points of the redis.conf that 4.0.14 ships. Without any `save` line a redis-server before 7.0 that is given a file saves nothing (main() in server.c of 4.0.14). */
-const SHIPPED_SAVE_POINTS = [
-  [900, 1],
-  [300, 10],
-  [60, 10_000],
-] as const;
-const CLUSTER_SAVE_POINTS = [[5, 1]] as const;
 
 /** Lines by group; the template says why. */
 interface RedisConfView {
@@ -28,7 +22,7 @@ interface RedisConfView {
   readonly limits: readonly string[];
   readonly security: readonly string[];
   readonly cluster: readonly string[];
-  /** At most one: the master of a replica in a sentinel layout. */
+  /** At most one: the master of a replica outside of a cluster. */
   readonly replicaOf: readonly { readonly address: string; readonly port: number }[];
   readonly settings: readonly string[];
 }
@@ -98,7 +92,7 @@ function defaultDirectives(placement: Placement, host: PlacedHost, instance: Pla
   const { lab } = placement;
   const { port } = instance;
   const backlog = lab.os.sysctl["net.core.somaxconn"];
-  const savePoints = lab.layout.kind === "cluster" ? CLUSTER_SAVE_POINTS : SHIPPED_SAVE_POINTS;
+  const layout = layoutRow(lab.layout);
   return {
     network: [
       ...addressDirectives(placement, host),
@@ -112,21 +106,14 @@ function defaultDirectives(placement: Placement, host: PlacedHost, instance: Pla
       directive("dbfilename", `dump-${port}.rdb`),
       directive("appendfilename", `appendonly-${port}.aof`),
     ],
-    persistence: [repeatedDirective("save", savePoints), directive("stop-writes-on-bgsave-error", false)],
+    persistence: [repeatedDirective("save", layout.savePoints), directive("stop-writes-on-bgsave-error", false)],
     limits: [directive("maxclients", DEFAULT_MAXCLIENTS), directive("maxmemory", DEFAULT_MAXMEMORY)],
     security: [directive("requirepass", secrets.password), directive("masterauth", secrets.password)],
-    cluster:
-      lab.layout.kind === "cluster"
-        ? [
-            directive("cluster-enabled", true),
-            directive("cluster-config-file", `nodes-${port}.conf`),
-            directive("cluster-node-timeout", lab.layout.nodeTimeoutMs),
-          ]
-        : [],
+    cluster: layout.directives(lab.layout, port).map(([name, value]) => directive(name, value)),
   } satisfies Record<string, readonly Directive[]>;
 }
 
-/** Where a replica of a sentinel layout replicates from at creation. A cluster tells its replicas by command: the line is fatal in cluster mode. */
+/** Where a replica outside of a cluster replicates from at creation. A cluster tells its replicas by command: the line is fatal in cluster mode. */
 function masterOf(placement: Placement, instance: PlacedInstance): RedisConfView["replicaOf"] {
   const { role } = instance;
   if (role.kind !== "replica") return [];

@@ -13,7 +13,9 @@ export interface RenderedFile {
    */
   readonly kind: "whole" | "block" | "redis-conf" | "sentinel-conf";
   /** Which step of the bootstrap owns the file. */
-  readonly step: "sysctl" | "thp" | "files" | "units" | "hosts-file" | "package-sources";
+  readonly step: "sysctl" | "thp" | "files" | "log-rotation" | "units" | "hosts-file" | "package-sources";
+  /** Least version of systemd that knows what is in it. @default any */
+  readonly sinceSystemd?: number;
   /** Instance id whose process reads this file; a change of it concerns that process. */
   readonly instance?: string;
 }

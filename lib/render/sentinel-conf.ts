@@ -1,6 +1,6 @@
-import { quorumOf, resolveReference } from "../lab/instances.ts";
+import type { DeclaredMonitor } from "../lab/layouts/row.ts";
+import { layoutRow } from "../lab/layouts.ts";
 import type { PlacedHost, PlacedInstance, Placement } from "../lab/placement.ts";
-import type { Monitor } from "../lab/schema.ts";
 import type { Secrets } from "../lab/secrets.ts";
 import { wordsOf } from "../redis/words.ts";
 import { directive } from "./directive.ts";
@@ -32,7 +32,6 @@ type MonitorView = {
 export function renderSentinelConf(placement: Placement, host: PlacedHost, instance: PlacedInstance, secrets: Secrets): string {
   const { lab } = placement;
   const words = wordsOf(placement.version).sentinel;
-  const monitors = lab.layout.kind === "sentinel" ? lab.layout.masters : [];
   const view: SentinelConfView = {
     lab: lab.name,
     instance: instance.id,
@@ -42,26 +41,29 @@ export function renderSentinelConf(placement: Placement, host: PlacedHost, insta
       directive("port", instance.port),
       // With "yes" a sentinel of 7.0 refuses the other sentinels, as it has no password (networking.c of 7.0.15).
       directive("protected-mode", false),
+      // Only sentinels publish here, and only `__sentinel__:hello`: whom to follow, at what address. A forged one makes the sentinel send auth-pass there. The same comes to it from the servers that
+      // it watches, which ask for a password (sentinelPublishCommand and sentinelReceiveHelloMessages in sentinel.c); those who publish to it repeat it ten times a second, and are content with that.
+      directive("rename-command", "PUBLISH", ""),
     ].flatMap(({ lines }) => lines),
     process: processDirectives(placement, instance).flatMap(({ lines }) => lines),
     files: directive("dir", workingFolder(host, instance)).lines,
-    masters: monitors.map((monitor) => monitorView(placement, monitor, secrets)),
+    masters: layoutRow(lab.layout)
+      .monitors(lab)
+      .map((monitor) => monitorView(placement, monitor, secrets)),
     global: words.global.has("deny-scripts-reconfig") ? ["sentinel deny-scripts-reconfig yes"] : [],
   };
   return renderTemplate("sentinel.conf", view);
 }
 
-function monitorView(placement: Placement, monitor: Monitor, secrets: Secrets): MonitorView {
-  const { lab } = placement;
-  const id = resolveReference(lab, monitor.master);
-  const host = placement.hosts.find(({ name }) => name === id.split(":")[0]);
-  const sentinels = lab.layout.kind === "sentinel" ? lab.layout.sentinels : [];
-  const option = (name: string, value: string | number) => directive("sentinel", name, monitor.name, value).lines;
+function monitorView(placement: Placement, monitor: DeclaredMonitor, secrets: Secrets): MonitorView {
+  const [name, port] = monitor.master.split(":");
+  const host = placement.hosts.find((each) => each.name === name);
+  const option = (word: string, value: string | number) => directive("sentinel", word, monitor.name, value).lines;
   return {
     name: monitor.name,
     address: host?.address ?? "",
-    port: Number(id.split(":")[1]),
-    quorum: quorumOf(monitor, { sentinels }),
+    port: Number(port),
+    quorum: monitor.quorum,
     options: [
       ...option("auth-pass", secrets.password),
       ...option("down-after-milliseconds", monitor.downAfterMs),

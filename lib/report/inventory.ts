@@ -1,12 +1,13 @@
 import { stringify } from "yaml";
-import type { Inventory, InventoryHost } from "../lab/inventory.ts";
+import type { Inventory, InventoryHost, SshRoute } from "../lab/inventory.ts";
+import { keyFilesOf, keyWords, quotedForSsh, sshPath, sshPaths } from "../lab/ssh-words.ts";
 
 export type InventoryFormat = "ssh-config" | "ansible" | "prometheus" | "uri" | "json";
 
 /**
  * The inventory in the words of another tool.
  *
- * @param knownHostsFile the lab's pins, so that `ssh -F` asks nothing that redis-lab knows already
+ * @param knownHostsFile the lab's pins; with the files of each route it is what redis-lab compares host keys with, and `ssh -F` finds every key that redis-lab found
  */
 export function formatInventory(inventory: Inventory, format: InventoryFormat, knownHostsFile: string): string {
   switch (format) {
@@ -20,6 +21,8 @@ export function formatInventory(inventory: Inventory, format: InventoryFormat, k
       return stringify(ansible(inventory, knownHostsFile), { lineWidth: 0 }).trimEnd();
     case "prometheus":
       return JSON.stringify(prometheus(inventory), null, 2);
+    default:
+      return format satisfies never;
   }
 }
 
@@ -30,30 +33,42 @@ function sshConfig({ name, address, ssh }: InventoryHost, knownHostsFile: string
     `  HostName ${ssh.host}`,
     `  Port ${ssh.port}`,
     `  User ${ssh.user}`,
-    ...(ssh.keyFile === undefined ? [] : [`  IdentityFile ${sshWord(ssh.keyFile)}`, "  IdentitiesOnly yes"]),
-    ...throughJump(ssh, knownHostsFile).map(([word, value]) => `  ${word} ${value}`),
-    `  UserKnownHostsFile ${sshWord(knownHostsFile)}`,
+    ...[...keyLines(ssh), ...throughJump(ssh, knownHostsFile), ...pinLines(ssh, knownHostsFile)].map(
+      ([word, value]) => `  ${word} ${value}`,
+    ),
   ].join("\n");
 }
 
-/** A path as ssh_config(5) reads it: one with blanks would be several. */
-function sshWord(path: string): string {
-  return /\s/.test(path) ? `"${path}"` : path;
+/** A line of ssh's configuration, and of what stands after -o. */
+type SshLine = readonly [word: string, value: string];
+
+function keyLines(ssh: SshRoute): readonly SshLine[] {
+  const { files, only } = keyFilesOf(ssh);
+  return [...files.map((file): SshLine => ["IdentityFile", sshPath(file)]), ...(only ? [["IdentitiesOnly", "yes"] as const] : [])];
+}
+
+/** The lab's file comes first: it is the one that ssh writes to. */
+function pinLines({ hostKeyAlias, knownHostsFiles }: SshRoute, knownHostsFile: string): readonly SshLine[] {
+  return [
+    ...(hostKeyAlias === undefined ? [] : [["HostKeyAlias", quotedForSsh(hostKeyAlias)] as const]),
+    ["UserKnownHostsFile", sshPaths([knownHostsFile, ...knownHostsFiles])],
+  ];
 }
 
 function shellWord(text: string): string {
   return /^[A-Za-z0-9_@%+=:,./-]*$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-/** ProxyJump takes no key: the ssh that it starts has the user's own. A `%` is ssh's own, and doubled to be a plain one (ssh_config(5), TOKENS). */
-function throughJump(ssh: NonNullable<InventoryHost["ssh"]>, knownHostsFile: string): readonly (readonly [word: string, value: string])[] {
-  if (ssh.jump === undefined) return [];
-  const { host, port, user, keyFile } = ssh.jump;
-  if (keyFile === undefined) return [["ProxyJump", `${user}@${host}${port === 22 ? "" : `:${port}`}`]];
-  const words = ["ssh", "-p", String(port), "-l", user, "-i", keyFile, "-o", "IdentitiesOnly=yes"];
-  const pins = ["-o", `UserKnownHostsFile=${sshWord(knownHostsFile)}`];
-  const command = [...words, ...pins].map((word) => shellWord(word).replaceAll("%", "%%")).join(" ");
-  return [["ProxyCommand", `${command} -W '[%h]:%p' ${host}`]];
+/**
+ * Not ProxyJump: the ssh that it starts would have neither the keys nor the pins, and after `ssh -F` not even the user's own configuration. A `%` is ssh's own, and doubled to be a plain one
+ * (ssh_config(5), TOKENS).
+ */
+function throughJump({ jump }: SshRoute, knownHostsFile: string): readonly SshLine[] {
+  if (jump === undefined) return [];
+  const { host, port, user } = jump;
+  const lines = [...pinLines(jump, knownHostsFile), ...throughJump(jump, knownHostsFile)];
+  const words = ["ssh", "-p", String(port), "-l", user, ...keyWords(jump), ...lines.flatMap(([word, value]) => ["-o", `${word}=${value}`])];
+  return [["ProxyCommand", `${words.map((word) => shellWord(word).replaceAll("%", "%%")).join(" ")} -W '[%h]:%p' ${host}`]];
 }
 
 /** Groups by role; a host with several instances is in each of their groups. */
@@ -76,11 +91,14 @@ function ansible(inventory: Inventory, knownHostsFile: string): unknown {
                   ansible_port: ssh.port,
                   ansible_user: ssh.user,
                   ...(ssh.keyFile !== undefined && { ansible_ssh_private_key_file: ssh.keyFile }),
+                  // Ansible splits this as a shell does, then ssh reads what is left.
                   ansible_ssh_common_args: [
-                    // Ansible splits this as a shell does, then ssh reads what is left.
-                    `-o ${shellWord(`UserKnownHostsFile=${sshWord(knownHostsFile)}`)}`,
-                    ...throughJump(ssh, knownHostsFile).map(([word, value]) => `-o ${shellWord(`${word}=${value}`)}`),
-                  ].join(" "),
+                    ...keyLines(ssh).filter(([word]) => word !== "IdentityFile" || ssh.keyFile === undefined),
+                    ...pinLines(ssh, knownHostsFile),
+                    ...throughJump(ssh, knownHostsFile),
+                  ]
+                    .map(([word, value]) => `-o ${shellWord(`${word}=${value}`)}`)
+                    .join(" "),
                 }),
             redis_address: address,
             redis_ports: instances.map(({ port }) => port),

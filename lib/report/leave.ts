@@ -1,4 +1,4 @@
-import type { LeaveReport } from "../operations/leave.ts";
+import type { LeaveReport } from "../operations/leaving/leave.ts";
 import { colours as pc } from "./colours.ts";
 
 /** What was done, what is left to know, and in the last line what became of the host. */
@@ -15,10 +15,12 @@ function outcomeOf({ lab, target, host, outcome }: LeaveReport): string {
     case "stays":
       return `${host} stays in ${lab} on ${target}: the labs file declares it, and nothing was to be done`;
     case "handed-over":
-      return `${host} of ${lab} on ${target} may be made anew: its roles are with others, its instances are stopped`;
+      return `${host} of ${lab} on ${target} may be made again: its roles are with others, its instances are stopped`;
     case "left":
       return `${host} has left ${lab} on ${target}`;
     case "unknown":
       return `${host} was no member of ${lab} on ${target}: nothing was to be done`;
+    default:
+      return outcome satisfies never;
   }
 }

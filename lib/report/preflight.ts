@@ -1,4 +1,5 @@
-import type { PreflightReport } from "../operations/preflight.ts";
+import { plural } from "../base/text.ts";
+import type { PreflightReport } from "../operations/vms/preflight.ts";
 import { colours as pc } from "./colours.ts";
 
 /** One line a thing that was looked at; what was found below it. */
@@ -18,10 +19,11 @@ export function formatPreflight(report: PreflightReport): string {
   });
   const findings = report.checks.flatMap((check) => check.findings);
   const count = (severity: "error" | "warning") => {
-    const number = findings.filter((each) => each.severity === severity).length;
-    return `${number} ${severity}${number === 1 ? "" : "s"}`;
+    return plural(findings.filter((each) => each.severity === severity).length, severity);
   };
-  const verdict = report.ready ? "ready to be deployed" : "can't be deployed like this; nothing was changed";
+  const verdict = report.ready
+    ? "ready to be deployed"
+    : `can't be deployed like this${report.checks.some(({ name }) => name === "repairs") ? "" : "; nothing was changed"}`;
   return [...lines, "", `${report.lab}: ${verdict} (${count("error")}, ${count("warning")})`].join("\n");
 }
 

@@ -1,20 +1,18 @@
 import { DefaultRenderer, Listr, ListrLogger, type ListrTaskWrapper, ProcessOutput } from "listr2";
-import type { LabEvent } from "../events.ts";
 import { progressColours as pc } from "./colours.ts";
-import { type Progress, shortDetail } from "./progress.ts";
+import { forTerminal, say, wantsColours } from "./print.ts";
+import type { Progress } from "./progress.ts";
+import { endOfHost, endOfLab, newRowState, type RowState, stateOf, updateRow } from "./progress-rows.ts";
 
 /** One line of the display: a host, or the lab as a whole. Always exactly one line, so that nothing jumps. */
 interface Row {
   readonly title: string;
   readonly finish: (error?: Error) => void;
   readonly done: Promise<void>;
+  /** What it shows; a verb may end before its line is there. */
+  text: string;
   task: Pick<ListrTaskWrapper<unknown, never, never>, "title"> | undefined;
-  /** The step that runs now, since when (milliseconds), and what it says. */
-  current: { readonly step: string; readonly since: number; detail: string } | undefined;
-  /** Steps that changed something, in order, each once. */
-  readonly steps: Set<string>;
-  changed: number;
-  failed: string | undefined;
+  readonly state: RowState;
 }
 
 /** The display belongs to standard error and may be there while standard output is a file; listr2 would look at the latter. */
@@ -25,7 +23,7 @@ class StderrRenderer extends DefaultRenderer {
 /** How often elapsed times are brought up to date, in milliseconds. */
 const REFRESH_MS = 250;
 
-/** A live display: one line for each host and one for the lab, with the step that runs there, its elapsed seconds and what it says; at the end what was changed. */
+/** A live display: one line for each host and one for the lab, with the step that runs there, its elapsed seconds and what it says; at the end what was changed there. */
 export function terminalProgress(lab: string, hosts: readonly string[], now: () => number, signal?: AbortSignal): Progress {
   const rows = new Map(hosts.map((name) => [name, newRow(name)]));
   const labRow = newRow(lab);
@@ -38,6 +36,7 @@ export function terminalProgress(lab: string, hosts: readonly string[], now: () 
       title: row.title,
       task: async (_, task) => {
         row.task = task;
+        task.title = row.text;
         await row.done;
       },
     })),
@@ -56,8 +55,9 @@ export function terminalProgress(lab: string, hosts: readonly string[], now: () 
     },
   );
   const show = (row: Row) => {
-    const state = row === labRow && interrupted ? pc.yellow("interrupted; ending what runs (again to leave at once)") : stateOf(row, now());
-    if (row.task !== undefined) row.task.title = `${pc.bold(row.title.padEnd(width))}  ${state}`;
+    const state =
+      row === labRow && interrupted ? pc.yellow("interrupted; ending what runs (again to leave at once)") : stateOf(row.state, now());
+    setText(row, `${pc.bold(row.title.padEnd(width))}  ${state}`);
   };
   const refresh = setInterval(() => all.forEach(show), REFRESH_MS);
   refresh.unref();
@@ -75,22 +75,33 @@ export function terminalProgress(lab: string, hosts: readonly string[], now: () 
       }
       const row = event.host === undefined ? labRow : rows.get(event.host);
       if (row === undefined) return;
-      update(row, event, now());
+      updateRow(row.state, event, now());
       show(row);
+      if (event.type !== "step" || event.state !== "changed") return;
+      for (const host of event.hosts ?? []) {
+        const also = rows.get(host);
+        if (also === undefined) continue;
+        updateRow(also.state, event, now());
+        show(also);
+      }
     },
     async end(failed) {
       clearInterval(refresh);
       for (const row of all) {
-        const stopped = failed && row.current !== undefined && row.failed === undefined ? `stopped at ${row.current.step}` : undefined;
-        const summary = row === labRow ? totalOf(all) : summaryOf(row);
-        const end = row.failed === undefined ? (stopped ?? summary) : pc.red(row.failed);
-        if (row.task !== undefined) row.task.title = `${pc.bold(row.title.padEnd(width))}  ${end}`;
-        row.finish(row.failed === undefined && stopped === undefined ? undefined : new Error("stopped"));
+        const hosts = [...rows.values()].map(({ state }) => state);
+        const { text, good } = row === labRow ? endOfLab(row.state, hosts, failed) : endOfHost(row.state, failed);
+        setText(row, `${pc.bold(row.title.padEnd(width))}  ${text}`);
+        row.finish(good ? undefined : new Error("stopped"));
       }
       await running;
-      for (const notice of notices) process.stderr.write(`${notice}\n`);
+      for (const notice of notices) say(`${notice}\n`);
     },
   };
+}
+
+function setText(row: Row, text: string): void {
+  row.text = forTerminal(text, wantsColours(process.stderr));
+  if (row.task !== undefined) row.task.title = row.text;
 }
 
 function newRow(title: string): Row {
@@ -100,48 +111,5 @@ function newRow(title: string): Row {
   });
   // A row that nobody waits for any more must not end the process.
   done.catch(() => undefined);
-  return { title, done, finish, task: undefined, current: undefined, steps: new Set(), changed: 0, failed: undefined };
-}
-
-function update(row: Row, event: Exclude<LabEvent, { type: "notice" }>, now: number): void {
-  const detail = shortDetail(event.detail ?? "");
-  if (event.type === "progress") {
-    if (row.current?.step === event.step) row.current.detail = detail;
-    else row.current = { step: event.step, since: now, detail };
-    return;
-  }
-  switch (event.state) {
-    case "started":
-      row.current = { step: event.step, since: row.current?.step === event.step ? row.current.since : now, detail };
-      break;
-    case "changed":
-      row.changed += 1;
-      row.steps.add(event.step);
-      row.current = undefined;
-      break;
-    case "failed":
-      row.failed = `${event.step} failed${detail === "" ? "" : `: ${event.detail}`}`;
-      row.current = undefined;
-      break;
-    case "unchanged":
-    case "not-applicable":
-      if (row.current?.step === event.step) row.current = undefined;
-      break;
-  }
-}
-
-function stateOf(row: Row, now: number): string {
-  if (row.failed !== undefined) return pc.red(row.failed);
-  if (row.current === undefined) return row.changed === 0 ? "" : pc.dim(summaryOf(row));
-  const { step, since, detail } = row.current;
-  const seconds = Math.floor((now - since) / 1000);
-  return [step, ...(seconds === 0 ? [] : [pc.cyan(`${seconds} s`)]), pc.dim(detail)].join("  ");
-}
-
-function summaryOf({ changed, steps }: Row): string {
-  return changed === 0 ? "unchanged" : `${changed} changed: ${[...steps].join(", ")}`;
-}
-
-function totalOf(rows: readonly Row[]): string {
-  return `${rows.reduce((sum, { changed }) => sum + changed, 0)} changed`;
+  return { title, done, finish, text: title, task: undefined, state: newRowState() };
 }

@@ -1,4 +1,4 @@
-import type { Emit } from "../events.ts";
+import type { Emit } from "../base/events.ts";
 
 /** Where progress goes: events in, and an end that leaves the screen in order. */
 export interface Progress {
@@ -77,6 +77,8 @@ export function lineProgress(write: (line: string) => void, now: () => number): 
         case "unchanged":
         case "not-applicable":
           return end(who);
+        default:
+          return event.state satisfies never;
       }
     },
     end: async () => {

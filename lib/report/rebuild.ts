@@ -1,5 +1,5 @@
-import type { RebuildReport } from "../operations/rebuild-vms.ts";
-import type { RollingReport } from "../operations/roll-hardware.ts";
+import type { RollingReport } from "../operations/vms/hardware.ts";
+import type { RebuildReport } from "../operations/vms/rebuild.ts";
 import { colours as pc } from "./colours.ts";
 import { formatStatus } from "./status.ts";
 import type { TableOptions } from "./table.ts";
@@ -10,7 +10,7 @@ export function formatRebuild({ lab, target, renewed, failures, up }: RebuildRep
   return [
     ...failures.map(({ host, error }) => `${pc.red("failed")}  ${host}: ${error}`),
     `${lab} on ${target}: ${renewed.length} VMs put back to their image`,
-    ...(up === undefined ? [`Mend the hosts above and run the command again: redis-lab rebuild ${lab}`] : [formatUp(up, options)]),
+    ...(up === undefined ? [`Fix the hosts above and run the command again: redis-lab rebuild ${lab}`] : [formatUp(up, options)]),
   ].join("\n");
 }
 

@@ -1,5 +1,6 @@
 import type { UpReport } from "../operations/up.ts";
 import { colours as pc } from "./colours.ts";
+import { formatHostFailure } from "./host-failure.ts";
 import { formatStatus } from "./status.ts";
 import type { TableOptions } from "./table.ts";
 
@@ -11,10 +12,7 @@ export interface UpFormat extends TableOptions {
 /** The end of an `up`: failures first, then the proof, the table, the count and the next commands to try. */
 export function formatUp(report: UpReport, options: UpFormat): string {
   return [
-    ...report.failures.map(
-      ({ host, step, what, next }) =>
-        `${pc.red("failed")}  ${host}${step === undefined ? "" : ` at ${step}`}: ${what}${next === undefined ? "" : `\n        ${next}`}`,
-    ),
+    ...report.failures.map(formatHostFailure),
     ...(report.proof === undefined ? [] : [`${pc.green("proved")}  ${report.proof}`]),
     "",
     formatStatus(report.status, options),
@@ -33,8 +31,8 @@ export function formatUp(report: UpReport, options: UpFormat): string {
 }
 
 function nextCommands({ lab, status, failures, ok, takeDown }: UpReport, continueWith: string): readonly string[] {
-  if (failures.length > 0) return [`Mend the hosts above, then continue: ${continueWith}`];
-  if (!ok) return [`Mend what is named above, then continue: ${continueWith}`];
+  if (failures.length > 0) return [`Fix the hosts above, then continue: ${continueWith}`];
+  if (!ok) return [`Fix what is named above, then continue: ${continueWith}`];
   const first = status.rows.find(({ role }) => role === "master") ?? status.rows[0];
   return [
     "Try next:",

@@ -1,26 +1,29 @@
-import { LabError, messageOf } from "../error.ts";
-import type { Emit } from "../events.ts";
+import { LabError, messageOf } from "../base/error.ts";
+import type { Emit } from "../base/events.ts";
+import { type Attempt, waitFor } from "../base/wait.ts";
 import type { Secrets } from "../lab/secrets.ts";
-import { replicaOf, rewriteConfig } from "../redis/commands.ts";
-import { RedisReplyError } from "../redis/reply-error.ts";
-import { sentinelMaster, sentinelMonitor, sentinelRemove, sentinelSet } from "../redis/sentinel-commands.ts";
+import { barReading } from "../redis/bar-reading.ts";
+import { replicaOf } from "../redis/commands.ts";
+import { lowerFence } from "../redis/fence.ts";
+import { RedisReplyError, reasonUnreachable } from "../redis/reply-error.ts";
+import { sentinelMaster, sentinelMonitor, sentinelRemove, sentinelSet, sentinelSetPassword } from "../redis/sentinel-commands.ts";
+import { addressOf, observeServer, persistRole } from "../redis/server.ts";
 import type { EngineInstance, InstanceAccess, RedisClient } from "../redis/types.ts";
-import { type Look, waitFor } from "../wait.ts";
-import { reasonsFor } from "./diagnose.ts";
+import { instanceOfAction, isSentinelWait, phaseOf } from "./actions.ts";
 import { becameData, notFormed, planRefused, replyFailed, unknownInstance } from "./errors.ts";
-import { lowerFence } from "./fence.ts";
-import { type Gap, gapsOf } from "./formation.ts";
+import { concernsReplica, type FormationGap, gapsOf } from "./formation.ts";
+import { linkReasonsFor } from "./link-reasons.ts";
 import { judgeMaster, watchedByName } from "./master.ts";
-import { observeSentinel, observeServer } from "./observe.ts";
-import type { PlannedSentinelAction, SentinelAction, SentinelPlan, SentinelWanted } from "./types.ts";
-import { addressOf, allServers } from "./wanted.ts";
+import { observeSentinel } from "./observe.ts";
+import type { PlannedSentinelAction, SentinelAction, SentinelActionOf, SentinelPlan, SentinelWanted } from "./types.ts";
+import { allServers } from "./wanted.ts";
 
-export interface ApplyOptions {
+export interface SentinelApplyOptions {
   readonly emit: Emit;
   readonly secrets: Pick<Secrets, "password">;
   /** Longest wait for each step that waits, in milliseconds. @default 60000 */
-  readonly timeoutMs?: number;
-  readonly signal?: AbortSignal;
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export const STEP = "layout";
@@ -29,19 +32,24 @@ export const STEP = "layout";
  * Carries a plan out: first the replicas, then what the sentinels watch, then the waits. Instances work side by side, the actions of one instance in their order.
  * Running it again continues.
  *
+ * @param restarting servers that are restarted into another build afterwards: they read nothing before, and their links are not waited for
  * @throws LabError `sentinel.refused`, `sentinel.has-data`, `sentinel.command-failed`, `sentinel.not-formed`, or what the connection says
  */
 export async function applySentinel(
   plan: SentinelPlan,
   wanted: SentinelWanted,
   access: InstanceAccess,
-  options: ApplyOptions,
+  options: SentinelApplyOptions,
+  restarting: ReadonlySet<string> = new Set(),
 ): Promise<void> {
   const refusing = plan.findings.filter(({ severity }) => severity === "refuses");
   if (refusing.length > 0) throw planRefused(refusing);
-  const run = (action: SentinelAction) => perform(action, wanted, access, options);
-  const isWatch = (one: PlannedSentinelAction) => one.action.kind === "monitor" || one.action.kind === "set";
-  const settle = plan.actions.findIndex(({ action }) => action.kind === "await-formed");
+  const run = (action: SentinelAction) => {
+    options.signal?.throwIfAborted();
+    return perform(action, { wanted, access, options, restarting });
+  };
+  const isWatch = ({ action }: PlannedSentinelAction) => phaseOf(action) === "sentinels";
+  const settle = plan.actions.findIndex(({ action }) => isSentinelWait(action));
   const now = settle < 0 ? plan.actions : plan.actions.slice(0, settle);
   await sideBySide(
     now.filter((one) => !isWatch(one)),
@@ -52,27 +60,16 @@ export async function applySentinel(
   for (const one of plan.actions.slice(now.length)) await sideBySide([one], options.emit, run);
 }
 
-/** The instance at which an action is done; a wait is done at none. */
-function instanceOf(action: SentinelAction): string | undefined {
-  switch (action.kind) {
-    case "replicate":
-    case "lift-fence":
-      return action.instance;
-    case "monitor":
-    case "set":
-      return action.sentinel;
-    case "await-formed":
-      return undefined;
-  }
-}
-
 async function sideBySide(
   actions: readonly PlannedSentinelAction[],
   emit: Emit,
   run: (action: SentinelAction) => Promise<void>,
 ): Promise<void> {
   const groups = new Map<string | undefined, PlannedSentinelAction[]>();
-  for (const one of actions) groups.set(instanceOf(one.action), [...(groups.get(instanceOf(one.action)) ?? []), one]);
+  for (const one of actions) {
+    const instance = instanceOfAction(one.action);
+    groups.set(instance, [...(groups.get(instance) ?? []), one]);
+  }
   const results = await Promise.allSettled(
     [...groups].map(async ([instance, group]) => {
       const host = instance?.split(":")[0];
@@ -85,7 +82,7 @@ async function sideBySide(
           throw error;
         }
         // A wait changes nothing.
-        emit({ type: "step", host, step: STEP, state: action.kind === "await-formed" ? "unchanged" : "changed", detail: summary });
+        emit({ type: "step", host, step: STEP, state: isSentinelWait(action) ? "unchanged" : "changed", detail: summary });
       }
     }),
   );
@@ -93,21 +90,34 @@ async function sideBySide(
   if (failed !== undefined) throw failed.reason;
 }
 
-async function perform(action: SentinelAction, wanted: SentinelWanted, access: InstanceAccess, options: ApplyOptions): Promise<void> {
-  switch (action.kind) {
-    case "replicate":
-      return replicate(find(wanted, action.instance), find(wanted, action.master), access, options);
-    case "monitor":
-      return monitor(action, find(wanted, action.master), await access.client(action.sentinel), options);
-    case "set":
-      return told(action.sentinel, `SENTINEL SET ${action.name} ${action.option} ${action.value}`, async () =>
-        sentinelSet(await access.client(action.sentinel), action.name, action.option, action.value),
-      );
-    case "await-formed":
-      return awaitFormed(action.name, wanted, access, options);
-    case "lift-fence":
-      return lowerFence(await access.client(action.instance), action.minReplicas);
-  }
+/** What an applier may use. */
+interface SentinelApplyContext {
+  readonly wanted: SentinelWanted;
+  readonly access: InstanceAccess;
+  readonly options: SentinelApplyOptions;
+  readonly restarting: ReadonlySet<string>;
+}
+
+type SentinelApplier<Kind extends SentinelAction["kind"]> = (
+  action: SentinelActionOf<Kind>,
+  context: SentinelApplyContext,
+) => Promise<void>;
+
+/** How each kind of action is carried out: a kind without an applier does not compile. What else there is to say of a kind is its row in actions.ts. */
+const APPLIERS: { readonly [Kind in SentinelAction["kind"]]: SentinelApplier<Kind> } = {
+  replicate: ({ instance, master }, { wanted, access, options, restarting }) =>
+    replicate(find(wanted, instance), find(wanted, master), access, options, restarting.has(instance)),
+  monitor: async (action, { wanted, access, options }) =>
+    monitor(action, find(wanted, action.master), await access.client(action.sentinel), options),
+  set: ({ sentinel, name, option, value }, { access }) =>
+    told(sentinel, `SENTINEL SET ${name} ${option} ${value}`, async () => sentinelSet(await access.client(sentinel), name, option, value)),
+  "await-formed": ({ name }, { wanted, access, options, restarting }) => awaitFormed(name, wanted, access, options, restarting),
+  "lift-fence": async ({ instance, minReplicas }, { access }) => lowerFence(await access.client(instance), minReplicas),
+};
+
+/** Async, so that an instance that is not found is a rejection. */
+async function perform<Kind extends SentinelAction["kind"]>(action: SentinelActionOf<Kind>, context: SentinelApplyContext): Promise<void> {
+  return APPLIERS[action.kind](action, context);
 }
 
 function find(wanted: SentinelWanted, id: string): EngineInstance {
@@ -127,50 +137,44 @@ async function told(instance: string, command: string, run: () => Promise<unknow
 }
 
 /** Makes a server a replica for good (CONFIG REWRITE), and waits for its link, so that the master can name it to the sentinels at their first question. */
-async function replicate(server: EngineInstance, master: EngineInstance, access: InstanceAccess, options: ApplyOptions): Promise<void> {
+async function replicate(
+  server: EngineInstance,
+  master: EngineInstance,
+  access: InstanceAccess,
+  options: SentinelApplyOptions,
+  restarts: boolean,
+): Promise<void> {
   const client = await access.client(server.id);
-  const wait = { timeoutMs: options.timeoutMs ?? 60_000, ...(options.signal && { signal: options.signal }) };
+  const wait = { timeoutMs: options.timeoutMs ?? 60_000, signal: options.signal };
   const said = await waitFor(
-    async (): Promise<Look<Awaited<ReturnType<typeof observeServer>>>> => {
+    async (): Promise<Attempt<Awaited<ReturnType<typeof observeServer>>>> => {
       const seen = await observeServer(server, client);
       return seen.loading ? { done: false, missing: `${server.id} still loads its data` } : { done: true, value: seen };
     },
     { ...wait, what: `${server.id} to be ready` },
   );
   if (said.role === "master" && said.keys > 0) throw becameData(server.id, said.keys);
+  if (restarts) await barReading(client);
   await told(server.id, `the order to replicate ${master.id}`, () => replicaOf(client, master));
-  await persist(client, server.id, options.emit);
+  await persistRole(client, server.id, options.emit);
+  if (restarts) return;
   await waitFor(
     async () => {
       const seen = await observeServer(server, client);
       if (seen.masterLink === "up" && !seen.loading) return { done: true, value: undefined };
-      const reasons = await reasonsFor([{ code: "replica-link-down", instance: server.id, text: "", towards: master }], access);
+      const reasons = await linkReasonsFor([{ code: "replica-link-down", instance: server.id, text: "", towards: master }], access);
       return { done: false, missing: [`${server.id} has no link to ${master.id}`, ...(seen.syncing ? [] : reasons)].join("; ") };
     },
     { ...wait, what: `${server.id} to replicate ${master.id}`, intervalMs: 200 },
   );
 }
 
-/** Writes the role into the file. A failure is told and not thrown: the role itself is set, and a second run would not find it missing. */
-export async function persist(client: RedisClient, instance: string, emit: Emit): Promise<void> {
-  try {
-    await rewriteConfig(client);
-  } catch (error) {
-    if (!(error instanceof RedisReplyError)) throw error;
-    emit({
-      type: "notice",
-      level: "warning",
-      text: `${instance} could not write its new role to its configuration (${error.message}); it comes back in the old one after a restart.`,
-    });
-  }
-}
-
 /** The password goes along in the same packet: a sentinel that connects without it keeps its unauthenticated link for fifteen seconds (sentinel.c of 4.0.14). */
 async function monitor(
-  action: Extract<SentinelAction, { kind: "monitor" }>,
+  action: SentinelActionOf<"monitor">,
   master: EngineInstance,
   client: RedisClient,
-  options: ApplyOptions,
+  options: SentinelApplyOptions,
 ): Promise<void> {
   const { name, sentinel, quorum } = action;
   const watched = await sentinelMaster(client, name);
@@ -188,7 +192,7 @@ async function monitor(
 /** Tells a sentinel the password of a master; an empty one means that there is none. Links that stand keep theirs. */
 export async function setAuthPass(client: RedisClient, sentinel: string, name: string, secrets: Pick<Secrets, "password">): Promise<void> {
   try {
-    await sentinelSet(client, name, "auth-pass", secrets.password);
+    await sentinelSetPassword(client, name, secrets.password);
   } catch (error) {
     // The reply may repeat the value.
     if (error instanceof RedisReplyError) throw replyFailed(sentinel, `SENTINEL SET ${name} auth-pass`, `an error (${error.code})`);
@@ -196,13 +200,23 @@ export async function setAuthPass(client: RedisClient, sentinel: string, name: s
   }
 }
 
-/** Waits until nothing is missing for a name. Says all the while what is, and after some seconds why, as far as probes tell. */
-export async function awaitFormed(name: string, wanted: SentinelWanted, access: InstanceAccess, options: ApplyOptions): Promise<void> {
+/**
+ * Waits until nothing is missing for a name. Says all the while what is, and after some seconds why, as far as probes tell.
+ *
+ * @param restarting servers whose links are not waited for
+ */
+export async function awaitFormed(
+  name: string,
+  wanted: SentinelWanted,
+  access: InstanceAccess,
+  options: SentinelApplyOptions,
+  restarting: ReadonlySet<string> = new Set(),
+): Promise<void> {
   const watched = watchedByName(wanted, name);
   const timeoutMs = options.timeoutMs ?? 60_000;
   const started = performance.now();
   let nextDiagnosis = started + 4_000;
-  let gaps: readonly Gap[] = [];
+  let gaps: readonly FormationGap[] = [];
   let reasons: readonly string[] = [];
   let said = "";
   const retold = new Set<string>();
@@ -213,13 +227,18 @@ export async function awaitFormed(name: string, wanted: SentinelWanted, access: 
         const verdict = judgeMaster(observation, watched);
         if (!("instance" in verdict))
           throw planRefused([
-            { code: "foreign-master", severity: "refuses", instance: undefined, text: `Nobody agrees who is the master of ${name}.` },
+            {
+              code: "foreign-master",
+              severity: "refuses",
+              instance: undefined,
+              text: `The sentinels do not agree which instance is the master of ${name}.`,
+            },
           ]);
-        gaps = gapsOf(observation, wanted, watched, verdict);
+        gaps = gapsOf(observation, wanted, watched, verdict).filter((gap) => !concernsReplica(gap, restarting));
         if (gaps.length === 0) return { done: true, value: undefined };
         if (performance.now() >= nextDiagnosis) {
           nextDiagnosis = performance.now() + 5_000;
-          reasons = await reasonsFor(gaps, access);
+          reasons = await linkReasonsFor(gaps, access);
           await retellPassword(gaps, name, access, options, retold);
         }
         return { done: false, missing: gaps.map(({ text }) => text).join(" ") };
@@ -228,7 +247,7 @@ export async function awaitFormed(name: string, wanted: SentinelWanted, access: 
         what: `all of ${name}`,
         timeoutMs,
         intervalMs: 250,
-        ...(options.signal && { signal: options.signal }),
+        signal: options.signal,
         onPending: () => {
           const detail = progressText(name, gaps, reasons);
           if (detail !== said) options.emit({ type: "progress", host: undefined, step: STEP, detail });
@@ -242,29 +261,29 @@ export async function awaitFormed(name: string, wanted: SentinelWanted, access: 
       name,
       Math.round(timeoutMs / 1000),
       gaps.map(({ text }) => text.replace(/\.$/, "")),
-      await reasonsFor(gaps, access),
+      await linkReasonsFor(gaps, access),
     );
   }
 }
 
 /** A sentinel that can't talk to a server may never have been told the password: an interruption between watching and telling. Told once. */
 async function retellPassword(
-  gaps: readonly Gap[],
+  gaps: readonly FormationGap[],
   name: string,
   access: InstanceAccess,
-  options: ApplyOptions,
+  options: SentinelApplyOptions,
   retold: Set<string>,
 ): Promise<void> {
   const blind = new Set(gaps.filter(({ code, towards }) => code === "no-master" && towards !== undefined).map(({ instance }) => instance));
   for (const instance of blind) {
     if (retold.has(instance)) continue;
     retold.add(instance);
-    await setAuthPass(await access.client(instance), instance, name, options.secrets).catch(() => undefined);
+    await setAuthPass(await access.client(instance), instance, name, options.secrets).catch(reasonUnreachable);
   }
 }
 
 /** What the wait is for, in a line: the first gap and its most probable reason. The error at the end tells all. */
-function progressText(name: string, gaps: readonly Gap[], reasons: readonly string[]): string {
+function progressText(name: string, gaps: readonly FormationGap[], reasons: readonly string[]): string {
   const [first, ...rest] = gaps;
   const more = rest.length === 0 ? "" : ` (and ${rest.length} more)`;
   return `${name}: ${first?.text ?? ""}${more}${reasons[0] === undefined ? "" : ` Probably: ${reasons[0]}.`}`;

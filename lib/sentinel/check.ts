@@ -1,12 +1,15 @@
+import { saveFindings } from "../redis/health.ts";
+import { addressOf, serverAt } from "../redis/server.ts";
 import { gapsOf } from "./formation.ts";
-import { judgeMaster, type MasterVerdict, reachableServer, sightsOf } from "./master.ts";
+import { judgeMaster, type MasterVerdict, reachableServer, sentinelReportsOf } from "./master.ts";
 import type { SentinelFinding, SentinelLayoutObservation, SentinelOption, SentinelView, SentinelWanted, WatchedMaster } from "./types.ts";
-import { addressOf, allServers, serverAt, serversOf } from "./wanted.ts";
+import { allServers, serversOf } from "./wanted.ts";
 
 /** Everything that is not as declared, or not healthy. Pure. A layout that is formed and whole has no findings. */
 export function checkSentinel(observation: SentinelLayoutObservation, wanted: SentinelWanted): readonly SentinelFinding[] {
   return [
-    ...unreachable(observation),
+    ...unreachable(observation, wanted),
+    ...[...observation.servers.values()].flatMap((one) => (one.reachable ? saveFindings(one.id, one.health) : [])),
     ...sameIds(observation),
     ...wanted.masters.flatMap((watched) => checkOne(observation, wanted, watched)),
     ...inExcess(observation, wanted),
@@ -20,7 +23,7 @@ function checkOne(observation: SentinelLayoutObservation, wanted: SentinelWanted
     ...gapsOf(observation, wanted, watched, verdict).map(
       ({ code, instance, text }): SentinelFinding => ({ code, severity: "problem", instance, text }),
     ),
-    ...sightsOf(observation, watched.name).flatMap(({ sentinel, view }) => [
+    ...sentinelReportsOf(observation, watched.name).flatMap(({ sentinel, view }) => [
       ...settingFindings(sentinel, view, watched),
       ...ghosts(sentinel, view, wanted, watched),
     ]),
@@ -28,10 +31,28 @@ function checkOne(observation: SentinelLayoutObservation, wanted: SentinelWanted
   ];
 }
 
-function unreachable(observation: SentinelLayoutObservation): SentinelFinding[] {
-  return [...observation.servers.values(), ...observation.sentinels.values()].flatMap((one): SentinelFinding[] =>
-    one.reachable ? [] : [{ code: "unreachable", severity: "problem", instance: one.id, text: `${one.id} can't be reached: ${one.error}` }],
-  );
+function unreachable(observation: SentinelLayoutObservation, wanted: SentinelWanted): SentinelFinding[] {
+  const at = new Map([...allServers(wanted), ...wanted.sentinels].map((each) => [each.id, addressOf(each)]));
+  return [...observation.servers.values(), ...observation.sentinels.values()].flatMap((one): SentinelFinding[] => {
+    if (one.reachable) return [];
+    const text = `${one.id} can't be reached: ${one.error.replace(/[.]$/, "")}.${othersSay(observation, at.get(one.id))}`;
+    return [{ code: "unreachable", severity: "problem", instance: one.id, text, next: one.next ?? "`redis-lab up LAB` starts it." }];
+  });
+}
+
+/** How many of the sentinels that answer take an address for down. */
+function othersSay({ sentinels }: SentinelLayoutObservation, address: string | undefined): string {
+  const flags = [...sentinels.values()].flatMap((sentinel) => {
+    if (!sentinel.reachable) return [];
+    const lines = sentinel.masters
+      .flatMap((view) => [view, ...view.replicas, ...view.otherSentinels])
+      .filter((each) => addressOf(each) === address);
+    return lines.length === 0 ? [] : [new Set(lines.flatMap((line) => [...line.flags]))];
+  });
+  const having = (flag: string) => flags.filter((each) => each.has(flag)).length;
+  const [subjectively, objectively] = [having("s_down"), having("o_down")];
+  if (subjectively === 0) return "";
+  return ` ${subjectively} of ${flags.length} sentinels that know it take it for down (SDOWN)${objectively > 0 ? `, ${objectively} objectively (ODOWN)` : ""}.`;
 }
 
 function refusals(
@@ -48,7 +69,7 @@ function refusals(
           code: "foreign-master",
           severity: "refuses",
           instance: verdict.by,
-          text: `${verdict.by} takes ${verdict.address} for the master of ${watched.name}; ${ours === undefined ? "that is no instance of the lab" : `the lab declares ${ours.id} elsewhere`}.`,
+          text: `${verdict.by} takes ${verdict.address} for the master of ${watched.name}; ${ours === undefined ? "that is not an instance of the lab" : `the lab declares ${ours.id} elsewhere`}.`,
           next: `Declare that server among the instances of ${watched.name}, or make ${verdict.by} forget it (SENTINEL REMOVE ${watched.name} on a sentinel, REPLICAOF NO ONE on a server).`,
         },
       ];
@@ -88,7 +109,7 @@ function strangerFindings(
         code: "foreign-master",
         severity: "refuses",
         instance: server.id,
-        text: `${server.id} replicates ${said.masterAddress}:${said.masterPort}, which is no instance of the lab.`,
+        text: `${server.id} replicates ${said.masterAddress}:${said.masterPort}, which is not an instance of the lab.`,
         next: `Take it out of that replication (REPLICAOF NO ONE, FLUSHALL) if it may join ${watched.name}.`,
       },
     ];
@@ -122,7 +143,7 @@ export function isMember(
   watched: WatchedMaster,
   server: { readonly address: string; readonly port: number },
 ): boolean {
-  return sightsOf(observation, watched.name).some(({ view }) =>
+  return sentinelReportsOf(observation, watched.name).some(({ view }) =>
     view.replicas.some(({ address, port }) => address === server.address && port === server.port),
   );
 }
@@ -225,7 +246,7 @@ function inExcess(observation: SentinelLayoutObservation, wanted: SentinelWanted
           severity: "note",
           instance: sentinel.id,
           text: `${sentinel.id} also watches ${view.name} (${addressOf(view)}), which the lab does not declare.`,
-          next: `SENTINEL REMOVE ${view.name} on ${sentinel.id}, if nobody needs it.`,
+          next: `SENTINEL REMOVE ${view.name} on ${sentinel.id}, if it is not needed.`,
         }),
       ),
   );

@@ -1,7 +1,8 @@
-import { LabError } from "../error.ts";
+import { LabError } from "../base/error.ts";
+import { type Attempt, waitFor } from "../base/wait.ts";
+import type { OldMaster } from "../redis/bar-reading.ts";
 import type { EngineInstance, InstanceAccess } from "../redis/types.ts";
-import { type Look, waitFor } from "../wait.ts";
-import { type ApplyOptions, applySentinel, awaitFormed, STEP } from "./apply.ts";
+import { applySentinel, awaitFormed, type SentinelApplyOptions, STEP } from "./apply.ts";
 import { notReadyForFailover } from "./errors.ts";
 import { Handover } from "./handover.ts";
 import { reachableServer, watchedByName } from "./master.ts";
@@ -19,15 +20,22 @@ import { serversOf } from "./wanted.ts";
  * Nothing is changed before quorum, agreement and a replica that may take over are seen. An error or an abort puts the setting back; a killed process leaves a
  * fence that the next plan takes back. A fence found at the start is taken back first. See `fence.ts` for what Redis before 7.0 does not fence.
  *
+ * @param oldMaster one that restarts is not waited for
  * @returns the new master's instance id, once every sentinel sees the new layout
  * @throws LabError `sentinel.unknown-name`, `sentinel.not-ready`, `sentinel.no-fence`, `sentinel.failover-failed`, `sentinel.not-formed`
  */
-export async function failOverFenced(name: string, wanted: SentinelWanted, access: InstanceAccess, options: ApplyOptions): Promise<string> {
+export async function failOverFenced(
+  name: string,
+  wanted: SentinelWanted,
+  access: InstanceAccess,
+  options: SentinelApplyOptions,
+  oldMaster: OldMaster = "follows",
+): Promise<string> {
   const watched = watchedByName(wanted, name);
   const progress = (detail: string) => options.emit({ type: "progress", host: undefined, step: STEP, detail });
   await finishEarlier(watched, wanted, access, options);
   const old = await awaitReady(watched, wanted, access, options, progress);
-  const handover = new Handover(watched, wanted, access, options, old);
+  const handover = new Handover(watched, wanted, access, options, old, oldMaster);
   let next: EngineInstance;
   try {
     await handover.fence();
@@ -46,12 +54,17 @@ export async function failOverFenced(name: string, wanted: SentinelWanted, acces
     state: "changed",
     detail: `${next.id} is the master of ${name} in place of ${old.id}`,
   });
-  await awaitFormed(name, wanted, access, options);
+  await awaitFormed(name, wanted, access, options, new Set(oldMaster === "restarts" ? [old.id] : []));
   return next.id;
 }
 
 /** Takes back what an interrupted call left. */
-async function finishEarlier(watched: WatchedMaster, wanted: SentinelWanted, access: InstanceAccess, options: ApplyOptions): Promise<void> {
+async function finishEarlier(
+  watched: WatchedMaster,
+  wanted: SentinelWanted,
+  access: InstanceAccess,
+  options: SentinelApplyOptions,
+): Promise<void> {
   const only: SentinelWanted = { ...wanted, masters: [watched] };
   const observation = await observeSentinel(only, access);
   const fenced = serversOf(watched).some(({ id }) => reachableServer(observation, id)?.fencedFrom !== undefined);
@@ -62,14 +75,14 @@ async function awaitReady(
   watched: WatchedMaster,
   wanted: SentinelWanted,
   access: InstanceAccess,
-  options: ApplyOptions,
+  options: SentinelApplyOptions,
   progress: (detail: string) => void,
 ): Promise<EngineInstance> {
   const timeoutMs = options.timeoutMs ?? 60_000;
   let missing = "";
   try {
     return await waitFor(
-      async (): Promise<Look<EngineInstance>> => {
+      async (): Promise<Attempt<EngineInstance>> => {
         const observation = await observeSentinel(wanted, access);
         const ready = readinessOf(observation, wanted, watched);
         missing = ready.missing.join("; ");
@@ -79,7 +92,7 @@ async function awaitReady(
         what: `${watched.name} to be ready`,
         timeoutMs,
         intervalMs: 250,
-        ...(options.signal && { signal: options.signal }),
+        signal: options.signal,
         onPending: (text) => progress(`${watched.name} is not ready for a failover yet: ${text}`),
       },
     );

@@ -1,10 +1,11 @@
+import { addressOf } from "../redis/server.ts";
 import type { EngineInstance } from "../redis/types.ts";
-import { isFailingOver, type MasterVerdict, reachableServer, sightsOf } from "./master.ts";
+import { isFailingOver, judgeMaster, type MasterVerdict, reachableServer, sentinelReportsOf } from "./master.ts";
 import type { SentinelFinding, SentinelLayoutObservation, SentinelView, SentinelWanted, WatchedMaster } from "./types.ts";
-import { addressOf, serversOf } from "./wanted.ts";
+import { serversOf } from "./wanted.ts";
 
 /** Something that keeps a layout from being formed, between instances that can be reached: it ends by an action of the plan, or by itself. */
-export interface Gap {
+export interface FormationGap {
   readonly code: SentinelFinding["code"];
   /** Who says so. */
   readonly instance: string;
@@ -22,19 +23,19 @@ export function gapsOf(
   wanted: SentinelWanted,
   watched: WatchedMaster,
   verdict: MasterVerdict,
-): readonly Gap[] {
+): readonly FormationGap[] {
   if (!("instance" in verdict)) return [];
   const master = verdict.instance;
   const up = (instance: EngineInstance) => reachableServer(observation, instance.id) !== undefined;
   const replicas = serversOf(watched).filter((server) => server.id !== master.id && up(server));
   const sentinels = wanted.sentinels.filter(({ id }) => observation.sentinels.get(id)?.reachable);
-  const sights = new Map(sightsOf(observation, watched.name).map(({ sentinel, view }) => [sentinel, view]));
+  const reports = new Map(sentinelReportsOf(observation, watched.name).map(({ sentinel, view }) => [sentinel, view]));
   const complete = sentinels.length === wanted.sentinels.length;
   return [
     ...(up(master) ? masterGaps(observation, master) : []),
     ...(up(master) ? replicas.flatMap((replica) => replicaGaps(observation, replica, master)) : []),
     ...sentinels.flatMap((sentinel) => {
-      const view = sights.get(sentinel.id);
+      const view = reports.get(sentinel.id);
       if (view === undefined) {
         return [{ code: "not-watched" as const, instance: sentinel.id, text: `${sentinel.id} does not watch ${watched.name}.` }];
       }
@@ -56,7 +57,12 @@ export function gapsOf(
   ];
 }
 
-function masterGaps(observation: SentinelLayoutObservation, master: EngineInstance): Gap[] {
+/** What is missing for all watched masters. */
+export function allGapsOf(observation: SentinelLayoutObservation, wanted: SentinelWanted): readonly FormationGap[] {
+  return wanted.masters.flatMap((watched) => gapsOf(observation, wanted, watched, judgeMaster(observation, watched)));
+}
+
+function masterGaps(observation: SentinelLayoutObservation, master: EngineInstance): FormationGap[] {
   const said = reachableServer(observation, master.id);
   if (said?.loading) return [{ code: "no-master", instance: master.id, text: `${master.id} is still loading its data.` }];
   if (said?.role === "master") return [];
@@ -69,10 +75,10 @@ function masterGaps(observation: SentinelLayoutObservation, master: EngineInstan
   ];
 }
 
-function replicaGaps(observation: SentinelLayoutObservation, replica: EngineInstance, master: EngineInstance): Gap[] {
+function replicaGaps(observation: SentinelLayoutObservation, replica: EngineInstance, master: EngineInstance): FormationGap[] {
   const said = reachableServer(observation, replica.id);
   if (said === undefined) return [];
-  const gap = (code: Gap["code"], text: string): Gap[] => [{ code, instance: replica.id, text, towards: master }];
+  const gap = (code: FormationGap["code"], text: string): FormationGap[] => [{ code, instance: replica.id, text, towards: master }];
   if (said.loading) return gap("replica-missing", `${replica.id} is still loading its data.`);
   if (said.role === "master") return gap("replica-missing", `${replica.id} is a master of its own and does not replicate ${master.id}.`);
   if (said.masterAddress !== master.address || said.masterPort !== master.port) {
@@ -87,8 +93,15 @@ function replicaGaps(observation: SentinelLayoutObservation, replica: EngineInst
   return [];
 }
 
-function viewGaps(sentinel: EngineInstance, view: SentinelView, master: EngineInstance, replicas: readonly EngineInstance[]): Gap[] {
-  const gap = (code: Gap["code"], text: string, towards: EngineInstance): Gap[] => [{ code, instance: sentinel.id, text, towards }];
+function viewGaps(
+  sentinel: EngineInstance,
+  view: SentinelView,
+  master: EngineInstance,
+  replicas: readonly EngineInstance[],
+): FormationGap[] {
+  const gap = (code: FormationGap["code"], text: string, towards: EngineInstance): FormationGap[] => [
+    { code, instance: sentinel.id, text, towards },
+  ];
   if (view.address !== master.address || view.port !== master.port) {
     return gap("masters-disagree", `${sentinel.id} watches ${addressOf(view)} as ${view.name}, the master is ${master.id}.`, master);
   }
@@ -110,16 +123,21 @@ function otherSentinelGap(
   sentinel: EngineInstance,
   view: SentinelView,
   other: EngineInstance,
-): Gap[] {
+): FormationGap[] {
   const seen = view.otherSentinels.find(({ address, port }) => address === other.address && port === other.port);
   const down = seen === undefined ? undefined : blindness(seen.flags);
-  const gap = (text: string): Gap[] => [{ code: "sentinel-missing", instance: sentinel.id, text, towards: other }];
+  const gap = (text: string): FormationGap[] => [{ code: "sentinel-missing", instance: sentinel.id, text, towards: other }];
   if (seen === undefined) return gap(`${sentinel.id} does not know ${other.id} yet.`);
   if (down !== undefined) return gap(`${sentinel.id} sees ${other.id} as ${down}.`);
   // A sentinel that was installed anew has another id: its first hello makes a ghost of the one that is known at its address.
   const own = observation.sentinels.get(other.id);
   const isItself = own?.reachable !== true || own.myId === "" || own.myId.slice(0, ID_DIGITS) === seen.runId.slice(0, ID_DIGITS);
   return isItself ? [] : gap(`${sentinel.id} has not heard of the new ${other.id} yet, and knows one that was there before.`);
+}
+
+/** Whether a gap is that one of these servers does not replicate its master, or is not seen to. Pure. */
+export function concernsReplica({ code, instance, towards }: FormationGap, servers: ReadonlySet<string>): boolean {
+  return (code === "replica-missing" || code === "replica-link-down") && (servers.has(instance) || servers.has(towards?.id ?? ""));
 }
 
 /** All that is known of the id of some sentinels (observe.ts). */

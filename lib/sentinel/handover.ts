@@ -1,17 +1,19 @@
-import { messageOf } from "../error.ts";
+import { messageOf } from "../base/error.ts";
+import { type Attempt, waitFor } from "../base/wait.ts";
+import { barReading, type OldMaster } from "../redis/bar-reading.ts";
 import { killClients, replicaOf, setMinReplicasToWrite } from "../redis/commands.ts";
-import { RedisReplyError } from "../redis/reply-error.ts";
+import { canFence, lowerFence, raiseFence } from "../redis/fence.ts";
+import { RedisReplyError, reasonUnreachable } from "../redis/reply-error.ts";
 import { sentinelAddressOf, sentinelFailover } from "../redis/sentinel-commands.ts";
+import { addressOf, observeServer, persistRole, serverAt } from "../redis/server.ts";
 import type { EngineInstance, InstanceAccess } from "../redis/types.ts";
-import { type Look, type WaitOptions, waitFor } from "../wait.ts";
-import { type ApplyOptions, persist } from "./apply.ts";
+import type { SentinelApplyOptions } from "./apply.ts";
 import { failoverFailed, fenceIneffective } from "./errors.ts";
-import { canFence, lowerFence, raiseFence } from "./fence.ts";
-import { isUnderWay, judgeMaster, reachableServer, sightsOf } from "./master.ts";
-import { observeSentinel, observeServer } from "./observe.ts";
+import { isUnderWay, judgeMaster, reachableServer, sentinelReportsOf } from "./master.ts";
+import { observeSentinel } from "./observe.ts";
 import { readinessOf } from "./readiness.ts";
 import type { SentinelLayoutObservation, SentinelWanted, WatchedMaster } from "./types.ts";
-import { addressOf, serverAt, serversOf } from "./wanted.ts";
+import { serversOf } from "./wanted.ts";
 
 /** How long replicas may take to read what the fenced master still has for them, and a begun failover to show itself, in milliseconds. */
 const CATCH_UP_MS = 10_000;
@@ -21,17 +23,26 @@ export class Handover {
   private readonly watched: WatchedMaster;
   private readonly wanted: SentinelWanted;
   private readonly access: InstanceAccess;
-  private readonly options: ApplyOptions;
+  private readonly options: SentinelApplyOptions;
   private readonly old: EngineInstance;
+  private readonly oldMaster: OldMaster;
   private minReplicasBefore: number | undefined;
   private demoted = false;
 
-  constructor(watched: WatchedMaster, wanted: SentinelWanted, access: InstanceAccess, options: ApplyOptions, old: EngineInstance) {
+  constructor(
+    watched: WatchedMaster,
+    wanted: SentinelWanted,
+    access: InstanceAccess,
+    options: SentinelApplyOptions,
+    old: EngineInstance,
+    oldMaster: OldMaster,
+  ) {
     this.watched = watched;
     this.wanted = wanted;
     this.access = access;
     this.options = options;
     this.old = old;
+    this.oldMaster = oldMaster;
   }
 
   async fence(): Promise<void> {
@@ -58,7 +69,7 @@ export class Handover {
         if (behind.length === 0 && lost.length === 0) return { done: true, value: undefined };
         return { done: false, missing: [...behind.map(({ id }) => `${id} has not read all writes`), ...lost].join("; ") };
       },
-      { what: "the replicas to read all writes", timeoutMs: CATCH_UP_MS, intervalMs: 50, ...this.signal() },
+      { what: "the replicas to read all writes", timeoutMs: CATCH_UP_MS, intervalMs: 50, signal: this.options.signal },
     );
   }
 
@@ -74,14 +85,14 @@ export class Handover {
     let before = false;
     let first: EngineInstance | undefined;
     return waitFor(
-      async (): Promise<Look<EngineInstance>> => {
+      async (): Promise<Attempt<EngineInstance>> => {
         const observation = await this.look();
         const promoted = await this.promoted(observation);
         if (promoted !== undefined) {
           // An old master that can't be reached now is tried again at the end, and holds up nothing till then.
-          await this.demote(promoted).catch(() => undefined);
+          await this.demote(promoted).catch(reasonUnreachable);
           first ??= promoted;
-          const late = sightsOf(observation, this.watched.name).filter(({ view }) => addressOf(view) !== addressOf(promoted));
+          const late = sentinelReportsOf(observation, this.watched.name).filter(({ view }) => addressOf(view) !== addressOf(promoted));
           if (late.length === 0) {
             if (promoted.id !== first.id) this.tellSecondFailover(first, promoted);
             return { done: true, value: promoted };
@@ -97,7 +108,12 @@ export class Handover {
         }
         return { done: false, missing: refusal || "a replica has not been promoted yet" };
       },
-      { what: `the failover of ${this.watched.name}`, timeoutMs: this.options.timeoutMs ?? 60_000, intervalMs: 50, ...this.signal() },
+      {
+        what: `the failover of ${this.watched.name}`,
+        timeoutMs: this.options.timeoutMs ?? 60_000,
+        intervalMs: 50,
+        signal: this.options.signal,
+      },
     );
   }
 
@@ -108,7 +124,7 @@ export class Handover {
 
   /** Nothing of a failover is to be seen: every sentinel names the old master and works on none, and no other server is a master. */
   private isStillMaster(observation: SentinelLayoutObservation): boolean {
-    const named = sightsOf(observation, this.watched.name).every(({ view }) => addressOf(view) === addressOf(this.old));
+    const named = sentinelReportsOf(observation, this.watched.name).every(({ view }) => addressOf(view) === addressOf(this.old));
     return named && !isUnderWay(observation, this.watched.name) && this.otherMasters(observation).length === 0;
   }
 
@@ -118,7 +134,7 @@ export class Handover {
 
   /** @returns the refusal, or an empty string */
   private async order(observation: SentinelLayoutObservation): Promise<string> {
-    const sentinel = sightsOf(observation, this.watched.name)[0]?.sentinel;
+    const sentinel = sentinelReportsOf(observation, this.watched.name)[0]?.sentinel;
     if (sentinel === undefined) return "no sentinel can be reached";
     try {
       const client = await this.access.client(sentinel);
@@ -135,11 +151,14 @@ export class Handover {
     const masters = this.otherMasters(observation);
     if (masters.length === 0) return undefined;
     const given = await Promise.all(
-      sightsOf(observation, this.watched.name).map(({ sentinel }) =>
+      sentinelReportsOf(observation, this.watched.name).map(({ sentinel }) =>
         this.access
           .client(sentinel)
           .then((client) => sentinelAddressOf(client, this.watched.name))
-          .catch(() => undefined),
+          .catch((error: unknown) => {
+            reasonUnreachable(error);
+            return undefined;
+          }),
       ),
     );
     return given.map((at) => serverAt(masters, at?.address, at?.port)).find((server) => server !== undefined);
@@ -149,6 +168,7 @@ export class Handover {
   private async demote(master: EngineInstance): Promise<void> {
     if (this.demoted) return;
     const client = await this.access.client(this.old.id);
+    if (this.oldMaster === "restarts") await barReading(client);
     await replicaOf(client, master);
     this.demoted = true;
     await killClients(client);
@@ -164,7 +184,7 @@ export class Handover {
     if (!this.demoted) return lowerFence(client, this.minReplicasBefore);
     await setMinReplicasToWrite(client, this.minReplicasBefore);
     // Role and setting in one.
-    await persist(client, this.old.id, this.options.emit);
+    await persistRole(client, this.old.id, this.options.emit);
   }
 
   async finish(master: EngineInstance): Promise<void> {
@@ -188,14 +208,15 @@ export class Handover {
       if (promoted !== undefined) await this.demote(promoted);
       await this.settle();
       return failoverFailed(this.watched.name, what, "lifted", cause);
-    } catch {
+    } catch (error) {
+      reasonUnreachable(error);
       return failoverFailed(this.watched.name, what, "left", cause);
     }
   }
 
   private outcome(): Promise<EngineInstance | undefined> {
     return waitFor(
-      async (): Promise<Look<EngineInstance | undefined>> => {
+      async (): Promise<Attempt<EngineInstance | undefined>> => {
         const observation = await this.look();
         const promoted = await this.promoted(observation);
         if (promoted !== undefined) return { done: true, value: promoted };
@@ -211,9 +232,5 @@ export class Handover {
 
   private look(): Promise<SentinelLayoutObservation> {
     return observeSentinel({ ...this.wanted, masters: [this.watched] }, this.access);
-  }
-
-  private signal(): Pick<WaitOptions, "signal"> {
-    return this.options.signal === undefined ? {} : { signal: this.options.signal };
   }
 }

@@ -1,20 +1,22 @@
-import { isLabError } from "../error.ts";
+import { isLabError } from "../base/error.ts";
+import { plural } from "../base/text.ts";
+import { type Attempt, type WaitOptions, waitFor } from "../base/wait.ts";
 import { readServerInfo } from "../redis/commands.ts";
 import { RedisReplyError } from "../redis/reply-error.ts";
 import { sentinelReset } from "../redis/sentinel-commands.ts";
+import { addressOf, serverAt } from "../redis/server.ts";
 import type { EngineInstance, InstanceAccess } from "../redis/types.ts";
-import { type Look, type WaitOptions, waitFor } from "../wait.ts";
-import type { ApplyOptions } from "./apply.ts";
+import type { SentinelApplyOptions } from "./apply.ts";
 import { notForgotten, replyFailed, stays } from "./errors.ts";
 import { failOverFenced } from "./failover.ts";
 import { gapsOf } from "./formation.ts";
-import { isUnderWay, judgeMaster, reachableServer, sightsOf } from "./master.ts";
+import { isUnderWay, judgeMaster, reachableServer, sentinelReportsOf } from "./master.ts";
 import { observeSentinel } from "./observe.ts";
 import type { SentinelLayoutObservation, SentinelView, SentinelWanted, WatchedMaster } from "./types.ts";
-import { addressOf, allServers, serverAt, serversOf } from "./wanted.ts";
+import { allServers, serversOf } from "./wanted.ts";
 
 /** Who is looked at when instances leave a sentinel layout. */
-export interface LeavingParty {
+export interface SentinelLeaveContext {
   /** What the lab declares. */
   readonly declared: SentinelWanted;
   /** The same with the instances that belonged to the lab before, those that leave now among them; a name that the lab dropped is watched here still. */
@@ -24,23 +26,23 @@ export interface LeavingParty {
 }
 
 /** One step of a leave. Every one can be done again. */
-export type LeaveAction =
+export type SentinelLeaveAction =
   | { readonly kind: "fail-over"; readonly name: string }
   /** Done by the caller, who has the processes. */
   | { readonly kind: "stop"; readonly instances: readonly string[] }
   /** SENTINEL RESET: the sentinel forgets all replicas and sentinels of the name and finds those that live. */
   | { readonly kind: "reset"; readonly sentinel: string; readonly name: string };
 
-export interface LeavePlan {
+export interface SentinelLeavePlan {
   /** In their order; whoever carries the first out looks again before the next. */
-  readonly actions: readonly { readonly action: LeaveAction; readonly summary: string }[];
+  readonly actions: readonly { readonly action: SentinelLeaveAction; readonly summary: string }[];
   /** What forbids it; then there are no actions. */
-  readonly refusals: readonly LeaveRefusal[];
+  readonly refusals: readonly SentinelLeaveRefusal[];
   /** Declared sentinels that can't be told: they go on counting who left. */
-  readonly untold: readonly string[];
+  readonly stillKnownBy: readonly string[];
 }
 
-export interface LeaveRefusal {
+export interface SentinelLeaveRefusal {
   readonly text: string;
   readonly next: string;
 }
@@ -49,25 +51,32 @@ export interface LeaveRefusal {
  * How instances leave a sentinel layout without a ghost and without a loss: a master hands its role over first, then they stop, then the sentinels that stay forget
  * them, one after the other. Pure; no actions when all has been done.
  */
-export function planLeave(observation: SentinelLayoutObservation, party: LeavingParty): LeavePlan {
+export function planLeave(observation: SentinelLayoutObservation, context: SentinelLeaveContext): SentinelLeavePlan {
   const isUp = (id: string) => observation.sentinels.get(id)?.reachable === true || observation.servers.get(id)?.reachable === true;
-  const untold = party.declared.sentinels.filter(({ id }) => !isUp(id)).map(({ id }) => id);
-  const refusals = [...party.all.masters.flatMap((watched) => roleRefusals(observation, party, watched)), ...voteRefusals(party, isUp)];
-  if (refusals.length > 0) return { actions: [], refusals, untold };
+  const stillKnownBy = context.declared.sentinels.filter(({ id }) => !isUp(id)).map(({ id }) => id);
+  const refusals = [
+    ...context.all.masters.flatMap((watched) => roleRefusals(observation, context, watched)),
+    ...voteRefusals(context, isUp),
+  ];
+  if (refusals.length > 0) return { actions: [], refusals, stillKnownBy };
   // A sentinel shall not act on the end of the servers.
-  const running = [...party.all.sentinels, ...allServers(party.all)].map(({ id }) => id).filter((id) => party.leaving.has(id) && isUp(id));
+  const running = [...context.all.sentinels, ...allServers(context.all)]
+    .map(({ id }) => id)
+    .filter((id) => context.leaving.has(id) && isUp(id));
   return {
     refusals,
-    untold,
+    stillKnownBy,
     actions: [
-      ...party.all.masters
-        .filter((watched) => successorsOf(party, watched).length > 0 && party.leaving.has(presentMaster(observation, watched)?.id ?? ""))
+      ...context.all.masters
+        .filter(
+          (watched) => successorsOf(context, watched).length > 0 && context.leaving.has(presentMaster(observation, watched)?.id ?? ""),
+        )
         .map(({ name }) => ({ action: { kind: "fail-over" as const, name }, summary: `hand over the role of master of ${name}` })),
       ...(running.length === 0
         ? []
         : [{ action: { kind: "stop" as const, instances: running }, summary: `stop ${running.join(" and ")}` }]),
-      ...party.declared.sentinels.flatMap(({ id }) =>
-        namesCounting(observation, party, id).map((name) => ({
+      ...context.declared.sentinels.flatMap(({ id }) =>
+        namesCounting(observation, context, id).map((name) => ({
           action: { kind: "reset" as const, sentinel: id, name },
           summary: `make ${id} forget who left ${name}`,
         })),
@@ -83,15 +92,19 @@ function presentMaster(observation: SentinelLayoutObservation, watched: WatchedM
 }
 
 /** Declared servers of a name that stay. */
-function successorsOf({ declared, leaving }: LeavingParty, { name }: WatchedMaster): readonly EngineInstance[] {
+function successorsOf({ declared, leaving }: SentinelLeaveContext, { name }: WatchedMaster): readonly EngineInstance[] {
   return declared.masters
     .filter((watched) => watched.name === name)
     .flatMap(serversOf)
     .filter(({ id }) => !leaving.has(id));
 }
 
-function roleRefusals(observation: SentinelLayoutObservation, party: LeavingParty, watched: WatchedMaster): LeaveRefusal[] {
-  const leavers = serversOf(watched).filter(({ id }) => party.leaving.has(id));
+function roleRefusals(
+  observation: SentinelLayoutObservation,
+  context: SentinelLeaveContext,
+  watched: WatchedMaster,
+): SentinelLeaveRefusal[] {
+  const leavers = serversOf(watched).filter(({ id }) => context.leaving.has(id));
   if (leavers.length === 0) return [];
   const verdict = judgeMaster(observation, watched);
   if (!("instance" in verdict)) {
@@ -101,13 +114,13 @@ function roleRefusals(observation: SentinelLayoutObservation, party: LeavingPart
         : `${verdict.instances.map(({ id }) => id).join(" and ")} both claim it`;
     return [
       {
-        text: `Nobody can tell who is the master of ${watched.name}: ${who}; the host stays.`,
-        next: "Mend what `redis-lab status` names, then run the same command again.",
+        text: `The master of ${watched.name} is not known: ${who}; the host stays.`,
+        next: "Fix what `redis-lab status` names, then run the same command again.",
       },
     ];
   }
   const master = presentMaster(observation, watched);
-  return leavers.flatMap(({ id }): LeaveRefusal[] => {
+  return leavers.flatMap(({ id }): SentinelLeaveRefusal[] => {
     const said = reachableServer(observation, id);
     if (id === master?.id && said === undefined) {
       return [
@@ -117,11 +130,11 @@ function roleRefusals(observation: SentinelLayoutObservation, party: LeavingPart
         },
       ];
     }
-    const handsOver = id === master?.id && successorsOf(party, watched).length > 0;
+    const handsOver = id === master?.id && successorsOf(context, watched).length > 0;
     if (handsOver || said?.role !== "master" || said.keys === 0) return [];
     return [
       {
-        text: `${id} is a master with ${said.keys} ${said.keys === 1 ? "key" : "keys"}, and no instance that stays can take its role; the host stays.`,
+        text: `${id} is a master with ${plural(said.keys, "key")}, and no instance that stays can take its role; the host stays.`,
         next: `Declare a replica of ${watched.name} that stays, or save what is needed and empty it (FLUSHALL on ${id}), then run the same command again.`,
       },
     ];
@@ -129,7 +142,7 @@ function roleRefusals(observation: SentinelLayoutObservation, party: LeavingPart
 }
 
 /** A sentinel that leaves takes a vote away; those that stay must be able to agree, and to elect one of them that leads a failover. */
-function voteRefusals({ declared, all, leaving }: LeavingParty, isUp: (id: string) => boolean): LeaveRefusal[] {
+function voteRefusals({ declared, all, leaving }: SentinelLeaveContext, isUp: (id: string) => boolean): SentinelLeaveRefusal[] {
   const voters = all.sentinels.filter(({ id }) => leaving.has(id) && isUp(id)).map(({ id }) => id);
   if (voters.length === 0) return [];
   const up = declared.sentinels.filter(({ id }) => isUp(id)).length;
@@ -145,7 +158,7 @@ function voteRefusals({ declared, all, leaving }: LeavingParty, isUp: (id: strin
 /** Declared names for which a sentinel still counts somebody who leaves. */
 function namesCounting(
   observation: SentinelLayoutObservation,
-  { declared, all, leaving }: LeavingParty,
+  { declared, all, leaving }: SentinelLeaveContext,
   sentinel: string,
 ): readonly string[] {
   const gone = [...allServers(all), ...all.sentinels].filter(({ id }) => leaving.has(id));
@@ -153,18 +166,18 @@ function namesCounting(
     [...replicas, ...otherSentinels].some(({ address, port }) => serverAt(gone, address, port) !== undefined);
   return declared.masters
     .map(({ name }) => name)
-    .filter((name) => sightsOf(observation, name).some((sight) => sight.sentinel === sentinel && isCounted(sight.view)));
+    .filter((name) => sentinelReportsOf(observation, name).some((report) => report.sentinel === sentinel && isCounted(report.view)));
 }
 
-export interface LeaveOptions extends ApplyOptions {
+export interface SentinelLeaveOptions extends SentinelApplyOptions {
   /** Stops instances and keeps them from coming back. */
   readonly stop: (instances: readonly string[]) => Promise<void>;
 }
 
 /** What was done, in sentences, and who could not be told. */
-export interface LeaveOutcome {
+export interface SentinelLeaveOutcome {
   readonly done: readonly string[];
-  readonly untold: readonly string[];
+  readonly stillKnownBy: readonly string[];
 }
 
 /** A master keeps a replica whose host was cut off in its list until repl-timeout, 60 s by default. Milliseconds. */
@@ -175,19 +188,23 @@ const LINGER_MS = 120_000;
  *
  * @throws LabError `sentinel.stays` before anything is touched, `sentinel.not-forgotten`, and those of a planned failover
  */
-export async function leaveSentinel(party: LeavingParty, access: InstanceAccess, options: LeaveOptions): Promise<LeaveOutcome> {
+export async function leaveSentinel(
+  context: SentinelLeaveContext,
+  access: InstanceAccess,
+  options: SentinelLeaveOptions,
+): Promise<SentinelLeaveOutcome> {
   const done: string[] = [];
-  const rounds = 4 + 2 * party.declared.sentinels.length * party.declared.masters.length;
+  const rounds = 4 + 2 * context.declared.sentinels.length * context.declared.masters.length;
   for (let round = 0; round < rounds; round += 1) {
     options.signal?.throwIfAborted();
-    const plan = planLeave(await observeSentinel(party.all, access), party);
+    const plan = planLeave(await observeSentinel(context.all, access), context);
     if (plan.refusals.length > 0) throw stays(plan.refusals);
     const [first] = plan.actions;
-    if (first === undefined) return { done, untold: plan.untold };
+    if (first === undefined) return { done, stillKnownBy: plan.stillKnownBy };
     const step = { type: "step", host: undefined, step: STEP, detail: first.summary } as const;
     options.emit({ ...step, state: "started" });
     try {
-      await perform(first.action, party, access, options);
+      await perform(first.action, context, access, options);
     } catch (error) {
       options.emit({ ...step, state: "failed" });
       throw error;
@@ -195,40 +212,47 @@ export async function leaveSentinel(party: LeavingParty, access: InstanceAccess,
     options.emit({ ...step, state: "changed" });
     done.push(first.summary);
   }
-  throw notForgotten([...party.leaving]);
+  throw notForgotten([...context.leaving]);
 }
 
 const STEP = "leave";
 
-async function perform(action: LeaveAction, party: LeavingParty, access: InstanceAccess, options: LeaveOptions): Promise<void> {
+async function perform(
+  action: SentinelLeaveAction,
+  context: SentinelLeaveContext,
+  access: InstanceAccess,
+  options: SentinelLeaveOptions,
+): Promise<void> {
   switch (action.kind) {
     case "fail-over":
-      await failOverFenced(action.name, party.all, access, options);
+      await failOverFenced(action.name, context.all, access, options);
       return;
     case "stop":
       return options.stop(action.instances);
     case "reset":
-      return reset(action, party, access, options);
+      return reset(action, context, access, options);
+    default:
+      return action satisfies never;
   }
 }
 
 /** A sentinel that was reset knows nobody for some seconds: the next one must wait until this one sees all the others again. */
 async function reset(
-  { sentinel, name }: Extract<LeaveAction, { kind: "reset" }>,
-  party: LeavingParty,
+  { sentinel, name }: Extract<SentinelLeaveAction, { kind: "reset" }>,
+  context: SentinelLeaveContext,
   access: InstanceAccess,
-  options: LeaveOptions,
+  options: SentinelLeaveOptions,
 ): Promise<void> {
-  const only: SentinelWanted = { ...party.all, masters: party.all.masters.filter((watched) => watched.name === name) };
+  const only: SentinelWanted = { ...context.all, masters: context.all.masters.filter((watched) => watched.name === name) };
   const waiting = (what: string, timeoutMs: number): WaitOptions => ({
     what,
     timeoutMs,
     intervalMs: 250,
     onPending: (detail) => options.emit({ type: "progress", host: undefined, step: STEP, detail }),
-    ...(options.signal !== undefined && { signal: options.signal }),
+    signal: options.signal,
   });
   // What was missing before is nothing to wait for afterwards: an instance that has just been declared comes with the next `up`.
-  const before = await waitFor(() => quiet(only, party, access), waiting(`${name} to be at rest`, LINGER_MS));
+  const before = await waitFor(() => quiet(only, context, access), waiting(`${name} to be at rest`, LINGER_MS));
   try {
     await sentinelReset(await access.client(sentinel), name);
   } catch (error) {
@@ -236,16 +260,16 @@ async function reset(
   }
   try {
     await waitFor(
-      async (): Promise<Look<undefined>> => {
+      async (): Promise<Attempt<undefined>> => {
         const observation = await observeSentinel(only, access);
         const missing = gapTexts(observation, only).filter((text) => !before.includes(text));
-        if (namesCounting(observation, party, sentinel).includes(name)) missing.push(`${sentinel} still counts who left`);
+        if (namesCounting(observation, context, sentinel).includes(name)) missing.push(`${sentinel} still counts who left`);
         return missing.length === 0 ? { done: true, value: undefined } : { done: false, missing: missing.join(" ") };
       },
       waiting(`${sentinel} to see all of ${name} again`, options.timeoutMs ?? 60_000),
     );
   } catch (error) {
-    throw isLabError(error) && error.code === "wait.timeout" ? notForgotten([...party.leaving], error.what) : error;
+    throw isLabError(error) && error.code === "wait.timeout" ? notForgotten([...context.leaving], error.what) : error;
   }
 }
 
@@ -254,7 +278,7 @@ async function reset(
  *
  * @returns what is missing even so
  */
-async function quiet(only: SentinelWanted, { leaving }: LeavingParty, access: InstanceAccess): Promise<Look<string[]>> {
+async function quiet(only: SentinelWanted, { leaving }: SentinelLeaveContext, access: InstanceAccess): Promise<Attempt<string[]>> {
   const observation = await observeSentinel(only, access);
   for (const watched of only.masters) {
     if (isUnderWay(observation, watched.name)) return { done: false, missing: `the end of the failover of ${watched.name}` };

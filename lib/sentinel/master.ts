@@ -1,7 +1,8 @@
+import { addressOf, type ReachableServer, serverAt } from "../redis/server.ts";
 import type { EngineInstance } from "../redis/types.ts";
 import { unknownName } from "./errors.ts";
-import type { SentinelLayoutObservation, SentinelView, SentinelWanted, ServerObservation, WatchedMaster } from "./types.ts";
-import { addressOf, serverAt, serversOf } from "./wanted.ts";
+import type { SentinelLayoutObservation, SentinelView, SentinelWanted, WatchedMaster } from "./types.ts";
+import { serversOf } from "./wanted.ts";
 
 /** Who is the master of a name now, and by whose word. */
 export type MasterVerdict =
@@ -12,7 +13,7 @@ export type MasterVerdict =
   /** No sentinel watches yet, and several servers are replicated. */
   | { readonly kind: "several"; readonly instances: readonly EngineInstance[] };
 
-export interface SentinelSight {
+export interface SentinelReport {
   readonly sentinel: string;
   readonly view: SentinelView;
 }
@@ -30,13 +31,11 @@ export function watchedByName(wanted: SentinelWanted, name: string): WatchedMast
 }
 
 /** The views that the lab's reachable sentinels have of a name. */
-export function sightsOf(observation: SentinelLayoutObservation, name: string): readonly SentinelSight[] {
+export function sentinelReportsOf(observation: SentinelLayoutObservation, name: string): readonly SentinelReport[] {
   return [...observation.sentinels.values()].flatMap((sentinel) =>
     sentinel.reachable ? sentinel.masters.filter((view) => view.name === name).map((view) => ({ sentinel: sentinel.id, view })) : [],
   );
 }
-
-type ReachableServer = Extract<ServerObservation, { reachable: true }>;
 
 export function reachableServer(observation: SentinelLayoutObservation, id: string): ReachableServer | undefined {
   const server = observation.servers.get(id);
@@ -56,14 +55,15 @@ export function currentMaster(observation: SentinelLayoutObservation, wanted: Se
 
 export function judgeMaster(observation: SentinelLayoutObservation, watched: WatchedMaster): MasterVerdict {
   const servers = serversOf(watched);
-  const sights = sightsOf(observation, watched.name);
-  const best = mostTrusted(sights);
+  const reports = sentinelReportsOf(observation, watched.name);
+  const best = mostTrusted(reports);
   if (best === undefined) return byReplication(observation, watched) ?? { kind: "declared", instance: watched.master };
   const instance = serverAt(servers, best.view.address, best.view.port);
   if (instance === undefined) return { kind: "foreign", address: addressOf(best.view), by: best.sentinel };
   // Sentinels that were set up anew (no failover in their memory) next to servers that went through one: the servers know better.
   const said = reachableServer(observation, instance.id);
-  if (best.view.configEpoch === 0 && said?.role === "replica") {
+  // Not so in the middle of a failover: its new master is one already, and the sentinels will say so at its end.
+  if (best.view.configEpoch === 0 && said?.role === "replica" && !isUnderWay(observation, watched.name)) {
     const replicated = byReplication(observation, watched);
     if (replicated !== undefined) return replicated;
   }
@@ -71,13 +71,13 @@ export function judgeMaster(observation: SentinelLayoutObservation, watched: Wat
 }
 
 /**
- * The sight that the others will adopt: the highest config epoch wins by hello messages (sentinelProcessHelloMessage in sentinel.c of 4.0.14). At the same epoch the
+ * The report that the others will adopt: the highest config epoch wins by hello messages (sentinelProcessHelloMessage in sentinel.c of 4.0.14). At the same epoch the
  * sentinel that leads a failover names the old master until its end, so it counts less; then the majority counts.
  */
-function mostTrusted(sights: readonly SentinelSight[]): SentinelSight | undefined {
-  const votes = (view: SentinelView) => sights.filter((other) => addressOf(other.view) === addressOf(view)).length;
+function mostTrusted(reports: readonly SentinelReport[]): SentinelReport | undefined {
+  const votes = (view: SentinelView) => reports.filter((other) => addressOf(other.view) === addressOf(view)).length;
   const failing = (view: SentinelView) => (isFailingOver(view) ? 1 : 0);
-  return [...sights].sort(
+  return [...reports].sort(
     (a, b) => b.view.configEpoch - a.view.configEpoch || failing(a.view) - failing(b.view) || votes(b.view) - votes(a.view),
   )[0];
 }
@@ -88,7 +88,7 @@ export function isFailingOver(view: SentinelView): boolean {
 
 /** A reachable sentinel works on a failover of a name. */
 export function isUnderWay(observation: SentinelLayoutObservation, name: string): boolean {
-  return sightsOf(observation, name).some(({ view }) => isFailingOver(view));
+  return sentinelReportsOf(observation, name).some(({ view }) => isFailingOver(view));
 }
 
 function byReplication(observation: SentinelLayoutObservation, watched: WatchedMaster): MasterVerdict | undefined {

@@ -1,18 +1,10 @@
-import { whatOf } from "../error.ts";
-import { minReplicasToWrite, readServerInfo } from "../redis/commands.ts";
-import { RedisReplyError } from "../redis/reply-error.ts";
+import { readServerInfo } from "../redis/commands.ts";
+import { reasonUnreachable } from "../redis/reply-error.ts";
 import { type SentinelMaster, sentinelCheckQuorum, sentinelMasters, sentinelPeers, sentinelReplicas } from "../redis/sentinel-commands.ts";
+import { addressOf, observed, observeServer, orOnReplyError } from "../redis/server.ts";
 import type { EngineInstance, InstanceAccess, RedisClient } from "../redis/types.ts";
-import { fencedFrom } from "./fence.ts";
-import type {
-  SeenReplica,
-  SentinelLayoutObservation,
-  SentinelObservation,
-  SentinelView,
-  SentinelWanted,
-  ServerObservation,
-} from "./types.ts";
-import { addressOf, allServers } from "./wanted.ts";
+import type { SeenReplica, SentinelLayoutObservation, SentinelObservation, SentinelView, SentinelWanted } from "./types.ts";
+import { allServers } from "./wanted.ts";
 
 /** Asks every server and every sentinel at once. An instance that does not answer is part of what was seen; this never rejects for one. */
 export async function observeSentinel(wanted: SentinelWanted, access: InstanceAccess): Promise<SentinelLayoutObservation> {
@@ -25,38 +17,6 @@ export async function observeSentinel(wanted: SentinelWanted, access: InstanceAc
   return {
     servers: new Map(servers.map((server) => [server.id, server])),
     sentinels: new Map((await identify(sentinels, wanted, access)).map((sentinel) => [sentinel.id, sentinel])),
-  };
-}
-
-type Unreachable = { readonly id: string; readonly reachable: false; readonly error: string };
-
-async function observed<T>(instance: EngineInstance, look: () => Promise<T>): Promise<T | Unreachable> {
-  try {
-    return await look();
-  } catch (error) {
-    return { id: instance.id, reachable: false, error: whatOf(error) };
-  }
-}
-
-/** One server alone. @throws what the client throws */
-export async function observeServer(server: EngineInstance, client: RedisClient): Promise<Extract<ServerObservation, { reachable: true }>> {
-  // A server that hides CONFIG was not fenced by us.
-  const [info, minReplicas] = await Promise.all([readServerInfo(client), orOnReplyError(minReplicasToWrite(client), 0)]);
-  return {
-    id: server.id,
-    reachable: true,
-    version: info.version,
-    role: info.role,
-    masterAddress: info.masterHost,
-    masterPort: info.masterPort,
-    masterLink: info.masterLink,
-    syncing: info.syncing,
-    loading: info.loading,
-    offset: info.offset,
-    connectedReplicas: info.replicas.length,
-    keys: info.loading ? 0 : info.keys,
-    fencedFrom: fencedFrom(minReplicas),
-    minReplicas: fencedFrom(minReplicas) ?? minReplicas,
   };
 }
 
@@ -104,15 +64,6 @@ async function viewOf(client: RedisClient, master: SentinelMaster): Promise<Sent
   };
 }
 
-async function orOnReplyError<T, U>(call: Promise<T>, otherwise: U): Promise<T | U> {
-  try {
-    return await call;
-  } catch (error) {
-    if (error instanceof RedisReplyError) return otherwise;
-    throw error;
-  }
-}
-
 /**
  * Gives the sentinels that can't tell their own id (SENTINEL MYID came with 6.2; the run id of INFO is another one) the eight first digits of it in the name of their
  * connections to a server, `sentinel-XXXXXXXX-cmd` (sentinelSetClientName in sentinel.c of 4.0.14), and failing that the id under which the others know their address,
@@ -147,7 +98,10 @@ async function connectionNames(wanted: SentinelWanted, access: InstanceAccess): 
     const list = await access
       .client(master.id)
       .then((client) => client.call(["CLIENT", "LIST"]))
-      .catch(() => "");
+      .catch((error: unknown) => {
+        reasonUnreachable(error);
+        return "";
+      });
     for (const line of String(list).split("\n")) {
       const [, address, digits] = /\baddr=([^ :]+):\d+ .*\bname=sentinel-([0-9a-f]{8})-cmd\b/.exec(line) ?? [];
       if (address !== undefined && digits !== undefined) names.set(address, (names.get(address) ?? new Set()).add(digits));

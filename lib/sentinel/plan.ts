@@ -1,9 +1,17 @@
+import { addressOf } from "../redis/server.ts";
 import type { EngineInstance } from "../redis/types.ts";
 import { checkSentinel, differingSettings, isMember } from "./check.ts";
 import { gapsOf } from "./formation.ts";
 import { isUnderWay, judgeMaster, reachableServer } from "./master.ts";
-import type { PlannedSentinelAction, SentinelLayoutObservation, SentinelPlan, SentinelWanted, WatchedMaster } from "./types.ts";
-import { addressOf, serversOf } from "./wanted.ts";
+import type {
+  PlannedSentinelAction,
+  SentinelLayoutObservation,
+  SentinelOption,
+  SentinelPlan,
+  SentinelWanted,
+  WatchedMaster,
+} from "./types.ts";
+import { serversOf } from "./wanted.ts";
 
 /**
  * What to do so that the layout is formed as declared. Pure; no actions when nothing is to be done, or when a finding refuses.
@@ -97,11 +105,7 @@ function planWatch(
   const said = observation.sentinels.get(sentinel.id);
   if (!said?.reachable) return [];
   const view = said.masters.find(({ name }) => name === watched.name);
-  const set = (
-    option: Extract<PlannedSentinelAction["action"], { kind: "set" }>["option"],
-    value: number,
-    reason: "create" | "setting",
-  ) => ({
+  const set = (option: SentinelOption, value: number, reason: "create" | "setting") => ({
     action: { kind: "set" as const, sentinel: sentinel.id, name: watched.name, option, value },
     reason,
     summary: `set ${option} ${value} of ${watched.name} on ${sentinel.id}`,

@@ -1,7 +1,8 @@
+import { addressOf, serverAt } from "../redis/server.ts";
 import type { EngineInstance } from "../redis/types.ts";
-import { isFailingOver, judgeMaster, reachableServer, sightsOf } from "./master.ts";
+import { isFailingOver, judgeMaster, reachableServer, sentinelReportsOf } from "./master.ts";
 import type { SentinelLayoutObservation, SentinelWanted, WatchedMaster } from "./types.ts";
-import { addressOf, serverAt, serversOf } from "./wanted.ts";
+import { serversOf } from "./wanted.ts";
 
 export interface Readiness {
   readonly master: EngineInstance | undefined;
@@ -17,15 +18,15 @@ export function readinessOf(observation: SentinelLayoutObservation, wanted: Sent
   const verdict = judgeMaster(observation, watched);
   if (verdict.kind !== "sentinels") return { master: undefined, missing: ["the sentinels name no master"] };
   const master = verdict.instance;
-  const sights = sightsOf(observation, watched.name);
+  const reports = sentinelReportsOf(observation, watched.name);
   const followers = serversOf(watched).filter(({ id }) => follows(observation, id, master));
   const missing = [
     ...(reachableServer(observation, master.id)?.role === "master" ? [] : [`${master.id} is not a master or can't be reached`]),
     ...(followers.length > 0 ? [] : ["no replica follows the master"]),
     ...wanted.sentinels
-      .filter(({ id }) => observation.sentinels.get(id)?.reachable && !sights.some(({ sentinel }) => sentinel === id))
+      .filter(({ id }) => observation.sentinels.get(id)?.reachable && !reports.some(({ sentinel }) => sentinel === id))
       .map(({ id }) => `${id} does not watch ${watched.name}`),
-    ...sights.flatMap(({ sentinel, view }) => [
+    ...reports.flatMap(({ sentinel, view }) => [
       ...(addressOf(view) === addressOf(master) ? [] : [`${sentinel} names another master`]),
       ...(isFailingOver(view) ? [`${sentinel} is failing over`] : []),
       ...(view.quorumOk ? [] : [`${sentinel}: ${view.quorumText}`]),

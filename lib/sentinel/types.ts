@@ -1,4 +1,7 @@
+import type { Finding } from "../base/finding.ts";
+import type { ServerObservation, UnreachableInstance } from "../redis/server.ts";
 import type { EngineInstance } from "../redis/types.ts";
+import type { Version } from "../redis/version.ts";
 
 /** One watched master with its declared instances and the sentinels that watch it. Times in milliseconds. */
 export interface WatchedMaster {
@@ -16,31 +19,6 @@ export interface SentinelWanted {
   readonly masters: readonly WatchedMaster[];
   readonly sentinels: readonly EngineInstance[];
 }
-
-/** What a redis-server of the layout says. */
-export type ServerObservation =
-  | { readonly id: string; readonly reachable: false; readonly error: string }
-  | {
-      readonly id: string;
-      readonly reachable: true;
-      readonly version: string;
-      readonly role: "master" | "replica";
-      readonly masterAddress: string | undefined;
-      readonly masterPort: number | undefined;
-      readonly masterLink: "up" | "down" | undefined;
-      /** A full synchronisation from its master is under way. */
-      readonly syncing: boolean;
-      readonly loading: boolean;
-      /** Replication offset in bytes: written so far on a master, processed so far on a replica. */
-      readonly offset: number;
-      readonly connectedReplicas: number;
-      /** Keys in all databases; 0 while loading. */
-      readonly keys: number;
-      /** Writes are fenced off by a planned failover that was interrupted: the number of replicas that the server asked for before. */
-      readonly fencedFrom: number | undefined;
-      /** Replicas that it asks for before it takes a write (min-replicas-to-write), as it was before a fence. */
-      readonly minReplicas: number;
-    };
 
 /** A replica as one sentinel sees it; up to ten seconds old, the period of INFO in sentinel.c. */
 export interface SeenReplica {
@@ -78,11 +56,11 @@ export interface SentinelView {
 }
 
 export type SentinelObservation =
-  | { readonly id: string; readonly reachable: false; readonly error: string }
+  | UnreachableInstance
   | {
       readonly id: string;
       readonly reachable: true;
-      readonly version: string;
+      readonly version: Version;
       /** Its 40 hexadecimal digits; the first 8 where nobody tells more (see `observe.ts`); empty where nobody tells anything yet. */
       readonly myId: string;
       readonly masters: readonly SentinelView[];
@@ -94,47 +72,45 @@ export interface SentinelLayoutObservation {
   readonly sentinels: ReadonlyMap<string, SentinelObservation>;
 }
 
-export interface SentinelFinding {
-  readonly code:
-    | "unreachable"
-    | "foreign-master"
-    | "has-data"
-    | "masters-disagree"
-    | "no-master"
-    | "two-masters"
-    | "replica-missing"
-    | "replica-link-down"
-    | "sentinel-missing"
-    | "same-sentinel-id"
-    | "not-watched"
-    | "watched-in-excess"
-    | "quorum-not-reached"
-    | "ghost-sentinel"
-    | "ghost-replica"
-    | "setting-differs"
-    | "fenced";
-  readonly severity: "refuses" | "problem" | "note";
-  readonly instance: string | undefined;
-  readonly text: string;
-  readonly next?: string;
+/** Something about a sentinel layout that is not as declared, or not healthy. Closed set. */
+export type SentinelFinding = Finding<
+  | "unreachable"
+  | "foreign-master"
+  | "has-data"
+  | "masters-disagree"
+  | "no-master"
+  | "two-masters"
+  | "replica-missing"
+  | "replica-link-down"
+  | "sentinel-missing"
+  | "same-sentinel-id"
+  | "not-watched"
+  | "watched-in-excess"
+  | "quorum-not-reached"
+  | "ghost-sentinel"
+  | "ghost-replica"
+  | "setting-differs"
+  | "fenced"
+  | "save-failed"
+>;
+
+/** The actions of a sentinel plan by kind: one command each, or one wait. Every one can be carried out again. Passwords are not in it: the applier has them. */
+interface SentinelActions {
+  /** Refused by the applier when the instance is by then a master with keys. */
+  readonly replicate: { readonly instance: string; readonly master: string };
+  /** A sentinel that watches another address under this name forgets it first. */
+  readonly monitor: { readonly sentinel: string; readonly name: string; readonly master: string; readonly quorum: number };
+  readonly set: { readonly sentinel: string; readonly name: string; readonly option: SentinelOption; readonly value: number };
+  readonly "await-formed": { readonly name: string };
+  /** Takes back the fence that an interrupted planned failover left. */
+  readonly "lift-fence": { readonly instance: string; readonly minReplicas: number };
 }
 
-/** One command of a sentinel plan, or one wait. Every action can be run again. Passwords are not in it: the applier has them. */
-export type SentinelAction =
-  /** Refused by the applier when the instance is by then a master with keys. */
-  | { readonly kind: "replicate"; readonly instance: string; readonly master: string }
-  /** A sentinel that watches another address under this name forgets it first. */
-  | { readonly kind: "monitor"; readonly sentinel: string; readonly name: string; readonly master: string; readonly quorum: number }
-  | {
-      readonly kind: "set";
-      readonly sentinel: string;
-      readonly name: string;
-      readonly option: SentinelOption;
-      readonly value: number;
-    }
-  | { readonly kind: "await-formed"; readonly name: string }
-  /** Takes back the fence that an interrupted planned failover left. */
-  | { readonly kind: "lift-fence"; readonly instance: string; readonly minReplicas: number };
+/** The action of a kind. */
+export type SentinelActionOf<Kind extends keyof SentinelActions> = { [K in Kind]: { readonly kind: K } & SentinelActions[K] }[Kind];
+
+/** One command of a sentinel plan, or one wait. */
+export type SentinelAction = SentinelActionOf<keyof SentinelActions>;
 
 export type SentinelOption = "quorum" | "down-after-milliseconds" | "parallel-syncs" | "failover-timeout";
 

@@ -1,6 +1,9 @@
+import { assertNoStranger } from "../connection/socket-owner.ts";
 import { dialDirectly } from "../connection/sockets.ts";
 import { connectRedis, connectStream } from "../redis/client.ts";
-import type { Dial, InstanceAccess, RedisClient } from "../redis/types.ts";
+import { ClientPool } from "../redis/client-pool.ts";
+import { unreachable } from "../redis/errors.ts";
+import type { Dial, InstanceAccess } from "../redis/types.ts";
 import type { TribCredentials } from "./credentials.ts";
 
 /** Nodes by `ADDRESS:PORT`, from this computer. */
@@ -20,47 +23,40 @@ const WHY = {
   forbidden: "a packet filter forbids it",
 } as const;
 
-export const dial: Dial = async (address, port) => {
-  const dialled = await dialDirectly(address, port, NODE_TIMEOUT_MS);
-  if ("failure" in dialled) throw new Error(WHY[dialled.failure]);
-  return dialled.socket;
-};
+/** @param password is about to be sent, and so not to the process of another person of this computer, who would listen where a node is down */
+export const dialWith =
+  (password: string | undefined): Dial =>
+  async (address, port) => {
+    const dialled = await dialDirectly(address, port, NODE_TIMEOUT_MS);
+    if ("failure" in dialled) throw unreachable(`${address}:${port}`, new Error(WHY[dialled.failure]));
+    if (password !== undefined) await assertNoStranger(dialled.socket, { address, port });
+    return dialled.socket;
+  };
 
-export function openTribAccess({ user, password }: TribCredentials): TribAccess {
+/** @param signal the interruption of the run: a node that is silent after it is given up */
+export function openTribAccess({ user, password }: TribCredentials, signal: AbortSignal): TribAccess {
   const routes = new Map<string, { readonly address: string; readonly port: number }>();
-  const clients = new Map<string, Promise<RedisClient>>();
   const endpoint = (id: string) => {
     const colon = id.lastIndexOf(":");
     return routes.get(id) ?? { address: id.slice(0, colon), port: Number(id.slice(colon + 1)) };
   };
-  const options = { passwords: password === undefined ? [] : [password], user, timeoutMs: NODE_TIMEOUT_MS };
+  const options = { passwords: password === undefined ? [] : [password], user, timeoutMs: NODE_TIMEOUT_MS, signal };
+  const dial = dialWith(password);
   const connect = (id: string) => connectRedis(endpoint(id), dial, options);
+  const pool = new ClientPool(connect);
   return {
-    async client(id) {
-      const known = await clients.get(id)?.catch(() => undefined);
-      if (known !== undefined && !known.closed) return known;
-      const opening = connect(id);
-      clients.set(id, opening);
-      return opening;
-    },
+    client: (id) => pool.client(id),
     connect,
     stream: (id) => connectStream(endpoint(id), dial, options),
     /** Only what is certain from here: that nobody listens. Whether a node reaches another one can't be told without its host. */
     async probe(_from, address, port) {
-      const dialled = await dialDirectly(address, port, NODE_TIMEOUT_MS);
+      const dialled = await dialDirectly(address, port, NODE_TIMEOUT_MS, signal);
       if ("socket" in dialled) dialled.socket.destroy();
       return "failure" in dialled && dialled.failure === "refused" ? "refused" : "open";
     },
     route(id, address, port) {
       routes.set(id, { address, port });
     },
-    close() {
-      for (const opening of clients.values())
-        opening.then(
-          (client) => client.close(),
-          () => undefined,
-        );
-      clients.clear();
-    },
+    close: () => pool.close(),
   };
 }

@@ -1,6 +1,6 @@
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
-import { messageOf } from "../error.ts";
+import { messageOf } from "../base/error.ts";
 import { unresolvable } from "./errors.ts";
 
 /** An address as it was typed. */

@@ -1,10 +1,11 @@
-import { auditSlots, type SlotAudit } from "../cluster/audit.ts";
-import { SLOT_COUNT } from "../cluster/slots.ts";
+import { auditSlots, type SlotAudit } from "../cluster/findings/slot-audit.ts";
+import { SLOT_COUNT } from "../cluster/model/slots.ts";
+import type { LiveNode } from "../cluster/model/topology.ts";
 import type { TribCluster } from "./load.ts";
 import { nodeText } from "./node-text.ts";
-import { nameOf, type Session } from "./session.ts";
+import { nameOf, type TribSession } from "./session.ts";
 
-/** What is done between the parts of a check: a fix mends open slots before it looks for slots that nobody covers. */
+/** What is done between the parts of a check: a fix fixes open slots before it looks for slots that nobody covers. */
 export interface CheckHooks {
   readonly quiet?: boolean;
   readonly afterOpenSlots?: (audit: SlotAudit) => Promise<void>;
@@ -13,7 +14,7 @@ export interface CheckHooks {
 }
 
 /** Checks a cluster in the words of redis-trib (check_cluster of 4.0.14). @returns how many errors it named */
-export async function checkCluster(session: Session, cluster: TribCluster, hooks: CheckHooks = {}): Promise<number> {
+export async function clusterFindings(session: TribSession, cluster: TribCluster, hooks: CheckHooks = {}): Promise<number> {
   const { screen } = session;
   const { nodes, seed } = cluster;
   const audit = auditSlots(nodes);
@@ -30,7 +31,7 @@ export async function checkCluster(session: Session, cluster: TribCluster, hooks
   return Number(!audit.agreed) + open + Number(uncovered.length > 0);
 }
 
-function sayOpenSlots(session: Session, { open, openSlots }: SlotAudit): number {
+function sayOpenSlots(session: TribSession, { open, openSlots }: SlotAudit): number {
   const { screen } = session;
   screen.xputs(">>> Check for open slots...");
   let count = 0;
@@ -46,4 +47,12 @@ function sayOpenSlots(session: Session, { open, openSlots }: SlotAudit): number 
   }
   if (openSlots.length > 0) screen.xputs(`[WARNING] The following slots are open: ${openSlots.join(",")}`);
   return count;
+}
+
+/** Only a node that knows nobody and holds nothing is taken into a cluster. @throws Quit */
+export function assertEmpty(session: TribSession, { id, knownNodes, keys }: LiveNode): void {
+  if (knownNodes === 1 && keys === 0) return;
+  session.screen.die(
+    `[ERR] Node ${nameOf(session, id)} is not empty. Either the node already knows other nodes (check with CLUSTER NODES) or contains some key in database 0.`,
+  );
 }

@@ -1,4 +1,4 @@
-import { messageOf } from "../error.ts";
+import { messageOf } from "../base/error.ts";
 import type { Options } from "./arguments.ts";
 import { unreadablePassword } from "./errors.ts";
 import type { TribHost } from "./host.ts";

@@ -1,9 +1,10 @@
-import { LabError } from "../error.ts";
+import { LabError } from "../base/error.ts";
 import type { TribHost } from "./host.ts";
 
 export function unresolvable(name: string, reason: string): LabError {
   return new LabError({
     code: "trib.unresolvable",
+    kind: "environment",
     what: `The name ${name} leads to no address: ${reason}.`,
     next: "Give an IP address, or a name that this computer knows.",
   });
@@ -12,13 +13,19 @@ export function unresolvable(name: string, reason: string): LabError {
 export function unreadablePassword(path: string, reason: string): LabError {
   return new LabError({
     code: "trib.unreadable-password",
+    kind: "usage",
     what: `No password can be read from ${path}: ${reason}.`,
     next: "Name a file with the password in its first line.",
   });
 }
 
 export function badNumber(option: string, value: string, wanted: string): LabError {
-  return new LabError({ code: "trib.bad-number", what: `--${option} ${value}: ${wanted} is needed.`, next: `Give ${wanted}.` });
+  return new LabError({
+    code: "trib.bad-number",
+    kind: "usage",
+    what: `--${option} ${value}: ${wanted} is needed.`,
+    next: `Give ${wanted}.`,
+  });
 }
 
 /** What the catalogues of other rooms say for users of a lab, for those of redis-trib. Undefined where their own words fit. */

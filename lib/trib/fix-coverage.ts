@@ -1,14 +1,15 @@
-import { countKeys } from "../cluster/count-keys.ts";
-import { mastersOf, merged, planFix, type SlotFix } from "../cluster/fix.ts";
-import { eachSlot } from "../cluster/slots.ts";
+import { eachSlot } from "../cluster/model/slots.ts";
+import { mastersOf } from "../cluster/model/topology.ts";
+import { countKeys } from "../cluster/plan/count-keys.ts";
+import { merged, planFix, type SlotFix } from "../cluster/plan/fix.ts";
 import type { SlotRange } from "../redis/types.ts";
-import { apply, mendSlot } from "./fix-open.ts";
+import { apply, fixSlot } from "./fix-open.ts";
 import type { TribCluster } from "./load.ts";
 import { openQuarantine } from "./quarantine.ts";
-import { nameOf, type Session } from "./session.ts";
+import { nameOf, type TribSession } from "./session.ts";
 
 /** Gives slots that nobody covers to masters, after three questions (fix_slots_coverage of redis-trib.rb 4.0.14). Never to a replica, which redis-trib does. @throws Quit */
-export async function fixCoverage(session: Session, cluster: TribCluster, uncovered: readonly SlotRange[]): Promise<void> {
+export async function fixCoverage(session: TribSession, cluster: TribCluster, uncovered: readonly SlotRange[]): Promise<void> {
   const { screen } = session;
   const slots = [...eachSlot(uncovered)];
   const counts = await countKeys(mastersOf(cluster.cluster), session.access, slots);
@@ -42,14 +43,14 @@ export async function fixCoverage(session: Session, cluster: TribCluster, uncove
     async (multi) => {
       for (const fix of multi) {
         screen.xputs(`>>> Covering slot ${fix.case.slot} moving keys to ${nameOf(session, fix.verdict.owner.id)}`);
-        await mendSlot(session, cluster, fix, false);
+        await fixSlot(session, cluster, fix, false);
       }
     },
   );
 }
 
 async function ask(
-  { screen }: Session,
+  { screen }: TribSession,
   fixes: readonly SlotFix[],
   heading: string,
   question: string,
@@ -63,7 +64,7 @@ async function ask(
 }
 
 /** One claim for all slots of a master: there may be thousands. */
-async function coverAtOnce(session: Session, cluster: TribCluster, fixes: readonly SlotFix[]): Promise<void> {
+async function coverAtOnce(session: TribSession, cluster: TribCluster, fixes: readonly SlotFix[]): Promise<void> {
   for (const { case: found, verdict } of fixes)
     session.screen.xputs(`>>> Covering slot ${found.slot} with ${nameOf(session, verdict.owner.id)}`);
   await apply(session, cluster, merged(fixes.flatMap(({ actions }) => actions)), { quarantine: openQuarantine(session) });

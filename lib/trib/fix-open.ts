@@ -1,16 +1,17 @@
-import { applyCluster } from "../cluster/apply.ts";
-import { countKeys } from "../cluster/count-keys.ts";
-import { describeSlotAction } from "../cluster/describe.ts";
-import { mastersOf, planFix, type SlotFix } from "../cluster/fix.ts";
-import type { LiveNode } from "../cluster/topology.ts";
-import type { ClusterPlan, SlotAction } from "../cluster/types.ts";
+import { applyCluster } from "../cluster/apply/apply.ts";
+import { type LiveNode, mastersOf } from "../cluster/model/topology.ts";
+import type { ClusterPlan, SlotAction } from "../cluster/model/types.ts";
+import { countKeys } from "../cluster/plan/count-keys.ts";
+import { planFix, type SlotFix } from "../cluster/plan/fix.ts";
+import { plannedAction } from "../cluster/plan/planned-action.ts";
 import type { TribCluster } from "./load.ts";
 import { type PlannedSlot, tellMoves } from "./moves.ts";
+import type { SharedSlots } from "./owners.ts";
 import { openQuarantine } from "./quarantine.ts";
-import { moveSettings, nameOf, namesOf, type Session } from "./session.ts";
+import { moveSettings, nameOf, namesOf, type TribSession } from "./session.ts";
 
-/** Mends slots that are open, in the words of redis-trib (fix_open_slot of 4.0.14), by the plan of the engine. Moves that only have to go on travel side by side. */
-export async function fixOpenSlots(session: Session, cluster: TribCluster, openSlots: readonly number[]): Promise<void> {
+/** Fixes slots that are open, in the words of redis-trib (fix_open_slot of 4.0.14), by the plan of the engine. Moves that only have to go on travel side by side. */
+export async function fixOpenSlots(session: TribSession, cluster: TribCluster, openSlots: readonly number[]): Promise<void> {
   const counts = await countKeys(mastersOf(cluster.cluster), session.access, openSlots);
   const fixes = new Map(planFix({ cluster: cluster.cluster, slots: openSlots, counts }).map((fix) => [fix.case.slot, fix]));
   let finishing: SlotFix[] = [];
@@ -26,13 +27,13 @@ export async function fixOpenSlots(session: Session, cluster: TribCluster, openS
     if (fix === undefined) sayHopeless(session, cluster, slot);
     else {
       sayCase(session, cluster, fix);
-      await mendSlot(session, cluster, fix, true);
+      await fixSlot(session, cluster, fix, true);
     }
   }
   await finish(session, cluster, finishing);
 }
 
-async function finish(session: Session, cluster: TribCluster, fixes: readonly SlotFix[]): Promise<void> {
+async function finish(session: TribSession, cluster: TribCluster, fixes: readonly SlotFix[]): Promise<void> {
   if (fixes.length === 0) return;
   const planned = fixes.flatMap(({ case: { slot }, verdict }): PlannedSlot[] =>
     verdict.kind === "finish" ? [{ slot, source: verdict.owner.id, target: verdict.target.id }] : [],
@@ -54,7 +55,7 @@ async function finish(session: Session, cluster: TribCluster, fixes: readonly Sl
 const REPLACING = "*** Target key exists. Replacing it for FIX.";
 
 /** Carries out the actions of one slot, one after the other, and tells of keys that are gathered; with `closing` of nodes at which the slot is closed as well. */
-export async function mendSlot(session: Session, cluster: TribCluster, fix: SlotFix, closing: boolean): Promise<void> {
+export async function fixSlot(session: TribSession, cluster: TribCluster, fix: SlotFix, closing: boolean): Promise<void> {
   const { screen } = session;
   const { slot, holders } = fix.case;
   const final = fix.verdict.kind === "finish" ? fix.verdict.target : fix.verdict.owner;
@@ -89,19 +90,22 @@ export async function mendSlot(session: Session, cluster: TribCluster, fix: Slot
       case "claim-slots":
       case "disown-slots":
         await apply(session, cluster, [action], { quarantine });
+        break;
+      default:
+        action satisfies never;
     }
   }
 }
 
 /** Applies some actions of a fix as they are. */
 export async function apply(
-  session: Session,
+  session: TribSession,
   { cluster }: TribCluster,
   actions: readonly SlotAction[],
   move: NonNullable<Parameters<typeof applyCluster>[3]["move"]>,
 ): Promise<void> {
   const plan: ClusterPlan = {
-    actions: actions.map((action) => ({ action, reason: "fix", summary: describeSlotAction(action) })),
+    actions: actions.map((action) => plannedAction(action, "fix")),
     findings: [],
   };
   const members = cluster.live.map(({ member }) => member);
@@ -114,7 +118,7 @@ export async function apply(
 
 /** The state of a slot before anything is done. */
 function sayCase(
-  session: Session,
+  session: TribSession,
   { nodes }: TribCluster,
   { case: { slot, owners, migrating, importing, holders }, verdict }: SlotFix,
 ): void {
@@ -140,7 +144,7 @@ function sayCase(
 }
 
 /** A slot that is open where none of the masters knows of it: at a replica. */
-function sayHopeless(session: Session, { nodes, cluster }: TribCluster, slot: number): void {
+function sayHopeless(session: TribSession, { nodes, cluster }: TribCluster, slot: number): void {
   const { screen } = session;
   const owner = nodes.find(({ nodeId }) => nodeId === cluster.owners[slot]);
   const migrating = namesOf(
@@ -155,4 +159,14 @@ function sayHopeless(session: Session, { nodes, cluster }: TribCluster, slot: nu
   screen.xputs(
     `[ERR] Sorry, Redis-trib can't fix this slot yet (work in progress). Slot is set as migrating in ${migrating}, as importing in ${importing}, owner is ${owner === undefined ? "" : nameOf(session, owner.id)}`,
   );
+}
+
+/** Leaves each slot that several masters own, or hold keys of, to one of them, in the words of `redis-cli --cluster fix --cluster-search-multiple-owners`. */
+export async function fixOwners(session: TribSession, cluster: TribCluster, { shared, counts }: SharedSlots): Promise<void> {
+  const fixes = planFix({ cluster: cluster.cluster, slots: shared.map(({ slot }) => slot), counts });
+  for (const fix of fixes) {
+    session.screen.xputs(`>>> Fixing multiple owners for slot ${fix.case.slot}...`);
+    session.screen.xputs(`>>> Setting slot ${fix.case.slot} owner: ${nameOf(session, fix.verdict.owner.id)}`);
+    await fixSlot(session, cluster, fix, false);
+  }
 }

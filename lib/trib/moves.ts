@@ -1,14 +1,14 @@
-import { applyCluster } from "../cluster/apply.ts";
+import { LabError } from "../base/error.ts";
+import { applyCluster } from "../cluster/apply/apply.ts";
+import { type AwaitAgreementOptions, awaitAgreement } from "../cluster/gossip/await-agreement.ts";
+import { eachSlot } from "../cluster/model/slots.ts";
+import type { ClusterPlan } from "../cluster/model/types.ts";
 import type { MovedSlot, MoveOptions } from "../cluster/move/types.ts";
-import { type SettleOptions, settle } from "../cluster/settle.ts";
-import { eachSlot } from "../cluster/slots.ts";
-import type { ClusterPlan } from "../cluster/types.ts";
-import { LabError } from "../error.ts";
 import { sayWhy } from "./errors.ts";
 import { Quit } from "./host.ts";
 import type { TribCluster } from "./load.ts";
 import { openQuarantine } from "./quarantine.ts";
-import { moveSettings, nameOf, type Session } from "./session.ts";
+import { moveSettings, nameOf, type TribSession } from "./session.ts";
 
 /** One slot of a plan, in its order. */
 export interface PlannedSlot {
@@ -35,7 +35,7 @@ export function plannedSlots({ actions }: Pick<ClusterPlan, "actions">): readonl
  *
  * @param before told of each slot just before its line begins
  */
-export function tellMoves(session: Session, planned: readonly PlannedSlot[], before: (slot: number) => void = () => {}): MoveTeller {
+export function tellMoves(session: TribSession, planned: readonly PlannedSlot[], before: (slot: number) => void = () => {}): MoveTeller {
   const { screen } = session;
   const arrived = new Map<number, number>();
   const notes = new Map<number, string[]>();
@@ -72,7 +72,7 @@ export function tellMoves(session: Session, planned: readonly PlannedSlot[], bef
 
 /** `Moving 820 slots from A to B` and a `#` for each slot, pair by pair. */
 export function tellPairs(
-  session: Session,
+  session: TribSession,
   pairs: readonly { readonly source: string; readonly target: string; readonly slots: readonly number[] }[],
 ): MoveTeller {
   const { screen } = session;
@@ -109,7 +109,7 @@ export function tellPairs(
 
 /** Applies the moves of a plan, telling how they go, and waits until all nodes know of them. @throws Quit in the words of redis-trib */
 export async function applyMoves(
-  session: Session,
+  session: TribSession,
   { cluster }: TribCluster,
   plan: ClusterPlan,
   teller: MoveTeller,
@@ -128,14 +128,14 @@ export async function applyMoves(
     session.screen.xputs(`[ERR] Calling MIGRATE: ${error.what}`);
     sayWhy(session.host, error);
     // What has arrived is known to all when the next command comes.
-    await settle(members, access, { signal: host.signal });
+    await awaitAgreement(members, access, { signal: host.signal });
     throw new Quit(1);
   }
-  await settled(session, members);
+  await warnUnlessAgreed(session, members);
 }
 
 /** What the target holds of a slot that it is to get is taken for a part of it, and what differs is saved before the source's value replaces it. */
-function replacing(session: Session, plan: ClusterPlan, teller: MoveTeller): Partial<MoveOptions> {
+function replacing(session: TribSession, plan: ClusterPlan, teller: MoveTeller): Partial<MoveOptions> {
   return {
     conflict: "keep-source",
     quarantine: openQuarantine(session, (slot) => teller.note(slot, "*** Target key exists. Replacing it.")),
@@ -144,12 +144,12 @@ function replacing(session: Session, plan: ClusterPlan, teller: MoveTeller): Par
 }
 
 /** Waits until all nodes tell the same. @throws Quit when they do not */
-export async function settled(
-  { access, host, screen }: Session,
+export async function warnUnlessAgreed(
+  { access, host, screen }: TribSession,
   members: TribCluster["members"],
-  options: Pick<SettleOptions, "everybody" | "timeoutMs"> = {},
+  options: Pick<AwaitAgreementOptions, "everybody" | "timeoutMs"> = {},
 ): Promise<void> {
-  const missing = await settle(members, access, { ...options, signal: host.signal });
+  const missing = await awaitAgreement(members, access, { ...options, signal: host.signal });
   if (missing === undefined) return;
   screen.endLine();
   host.warn(`redis-trib: it is done, but the nodes do not agree about it yet: ${missing}. Look with \`redis-trib check\`.`);

@@ -1,11 +1,11 @@
-import { countSlots, formatRanges } from "../cluster/slots.ts";
-import type { LiveNode } from "../cluster/topology.ts";
+import { countSlots, formatRanges } from "../cluster/model/slots.ts";
+import type { LiveNode } from "../cluster/model/topology.ts";
 import type { TribCluster } from "./load.ts";
-import { nameOf, type Session } from "./session.ts";
+import { nameOf, type TribSession } from "./session.ts";
 import { wireFlag } from "./words.ts";
 
 /** A node in the three lines of redis-trib (info_string of 4.0.14), with the number of its replicas. */
-export function nodeText(session: Session, node: LiveNode, { nodes }: Pick<TribCluster, "nodes">): string {
+export function nodeText(session: TribSession, node: LiveNode, { nodes }: Pick<TribCluster, "nodes">): string {
   const { self, nodeId } = node;
   const lines = [`${self.role === "master" ? "M" : "S"}: ${nodeId} ${nameOf(session, node.id)}`, slotsLine(node)];
   if (self.masterId !== undefined) lines.push(`   replicates ${self.masterId}`);

@@ -1,8 +1,9 @@
-import { countKeys } from "../cluster/count-keys.ts";
-import { type KeyCounts, mastersOf, readCase, suspectSlots } from "../cluster/fix.ts";
-import type { LiveNode } from "../cluster/topology.ts";
+import type { LiveNode } from "../cluster/model/topology.ts";
+import { mastersOf } from "../cluster/model/topology.ts";
+import { countKeys } from "../cluster/plan/count-keys.ts";
+import { type KeyCounts, readCase, suspectSlots } from "../cluster/plan/fix.ts";
 import type { TribCluster } from "./load.ts";
-import { nameOf, type Session } from "./session.ts";
+import { nameOf, type TribSession } from "./session.ts";
 
 /** A slot that several masters own, or hold keys of. */
 export interface SharedSlot {
@@ -16,7 +17,7 @@ export interface SharedSlots {
 }
 
 /** Looks at each slot of each master, as `redis-cli --cluster-search-multiple-owners` does: who holds keys counts as an owner. */
-export async function ownersOfSlots({ access }: Session, { cluster, nodes }: TribCluster): Promise<SharedSlots> {
+export async function ownersOfSlots({ access }: TribSession, { cluster, nodes }: TribCluster): Promise<SharedSlots> {
   const counts = await countKeys(mastersOf(cluster), access);
   const shared = suspectSlots(cluster, counts).flatMap((slot): SharedSlot[] => {
     const found = readCase(slot, cluster, counts);
@@ -27,7 +28,7 @@ export async function ownersOfSlots({ access }: Session, { cluster, nodes }: Tri
 }
 
 /** @returns how many there are */
-export function sayMultipleOwners(session: Session, { shared }: SharedSlots): number {
+export function sayMultipleOwners(session: TribSession, { shared }: SharedSlots): number {
   const { screen } = session;
   screen.xputs(">>> Check for multiple slot owners...");
   for (const each of shared) saySharedSlot(session, each);
@@ -35,7 +36,7 @@ export function sayMultipleOwners(session: Session, { shared }: SharedSlots): nu
   return shared.length;
 }
 
-export function saySharedSlot(session: Session, { slot, owners }: SharedSlot): void {
+export function saySharedSlot(session: TribSession, { slot, owners }: SharedSlot): void {
   const { screen } = session;
   screen.xputs(`[WARNING] Slot ${slot} has ${owners.length} owners:`);
   for (const { id } of owners) screen.puts(`    ${nameOf(session, id)}`);

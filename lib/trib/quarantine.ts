@@ -1,12 +1,12 @@
-import { quarantineIn } from "../cluster/journal.ts";
+import { quarantineIn } from "../cluster/apply/journal.ts";
 import type { Quarantine } from "../cluster/move/types.ts";
-import type { Session } from "./session.ts";
+import type { TribSession } from "./session.ts";
 
 /** One file a run. */
-const files = new WeakMap<Session, ReturnType<typeof quarantineIn>>();
+const files = new WeakMap<TribSession, ReturnType<typeof quarantineIn>>();
 
 /** Where values go that are not kept. Standard error tells of each, and `told` is. */
-export function openQuarantine(session: Session, told: (slot: number) => void = () => {}): Quarantine {
+export function openQuarantine(session: TribSession, told: (slot: number) => void = () => {}): Quarantine {
   const { host } = session;
   const keep = files.get(session) ?? quarantineIn(`${host.folder}/redis-trib-quarantine`, host.now());
   files.set(session, keep);

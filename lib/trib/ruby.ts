@@ -31,6 +31,8 @@ function inspect(reply: TypedReply): string {
       return quoted(Buffer.from(reply.value));
     case "error":
       return `#<RuntimeError: ${reply.value}>`;
+    default:
+      return reply satisfies never;
   }
 }
 

@@ -1,4 +1,4 @@
-import { isLabError } from "../error.ts";
+import { isLabError } from "../base/error.ts";
 import { RedisReplyError } from "../redis/reply-error.ts";
 import { type Arguments, parseArguments } from "./arguments.ts";
 import { sayWhy } from "./errors.ts";
@@ -42,6 +42,8 @@ export async function runTrib(argv: readonly string[], host: TribHost): Promise<
       return FAILED;
     case "command":
       return runCommand(parsed.arguments, host, screen);
+    default:
+      return parsed satisfies never;
   }
 }
 
@@ -55,9 +57,10 @@ async function runCommand({ command, words, options }: Arguments, host: TribHost
       import("./access.ts"),
       import("./credentials.ts"),
     ]);
-    const access = openTribAccess(await nodeCredentials(options, host));
+    const access = openTribAccess(await nodeCredentials(options, host), host.signal);
     close = () => access.close();
-    return await run({ words, options, host, screen, access, names: new Map() });
+    const code = await run({ words, options, host, screen, access, names: new Map() });
+    return host.signal.aborted ? INTERRUPTED : code;
   } catch (error) {
     return await endOf(error, host, screen);
   } finally {
@@ -80,5 +83,5 @@ async function endOf(error: unknown, host: TribHost, screen: Screen): Promise<nu
   }
   screen.xputs(`[ERR] ${error.what}`);
   sayWhy(host, error);
-  return FAILED;
+  return host.signal.aborted ? INTERRUPTED : FAILED;
 }

@@ -1,3 +1,5 @@
+import { plainText } from "../base/terminal-text.ts";
+import { untilAborted } from "../base/until-aborted.ts";
 import { Quit, type TribHost } from "./host.ts";
 
 /** Colours by the first three characters of a line (xputs of redis-trib.rb 4.0.14). */
@@ -17,7 +19,8 @@ export class Screen {
   /** A line, coloured by how it begins where TERM is exactly `xterm`. */
   xputs(line: string): void {
     const colour = this.#coloured ? COLOURS[line.slice(0, 3)] : undefined;
-    this.print(colour === undefined ? `${line}\n` : `\u001b[${colour}m${line}\u001b[0m\n`);
+    if (colour === undefined) this.puts(line);
+    else this.#write(`\u001b[${colour}m${plainText(line)}\u001b[0m\n`);
   }
 
   /** A line without colour. */
@@ -26,6 +29,10 @@ export class Screen {
   }
 
   print(text: string): void {
+    this.#write(plainText(text));
+  }
+
+  #write(text: string): void {
     if (text === "") return;
     this.#host.write(text);
     this.#midLine = !text.endsWith("\n");
@@ -41,19 +48,10 @@ export class Screen {
     const { signal } = this.#host;
     signal.throwIfAborted();
     this.print(question);
-    let stop = () => {};
-    const aborted = new Promise<never>((_, reject) => {
-      stop = () => reject(signal.reason);
-      signal.addEventListener("abort", stop, { once: true });
-    });
-    try {
-      const answer = await Promise.race([this.#host.ask(), aborted]);
-      // On a terminal it was the user who ended the line.
-      this.#midLine = false;
-      return answer;
-    } finally {
-      signal.removeEventListener("abort", stop);
-    }
+    const answer = await untilAborted(this.#host.ask(), signal);
+    // On a terminal it was the user who ended the line.
+    this.#midLine = false;
+    return answer;
   }
 
   /** Goes on with `yes` alone. @throws Quit */

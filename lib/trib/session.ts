@@ -5,7 +5,7 @@ import type { TribHost } from "./host.ts";
 import type { Screen } from "./screen.ts";
 
 /** What a command works with. */
-export interface Session extends Pick<Arguments, "words" | "options"> {
+export interface TribSession extends Pick<Arguments, "words" | "options"> {
   readonly host: TribHost;
   readonly screen: Screen;
   readonly access: TribAccess;
@@ -15,21 +15,21 @@ export interface Session extends Pick<Arguments, "words" | "options"> {
 
 /** What a command's module exports: its work, returning an exit code. */
 export interface Command {
-  run(session: Session): Promise<number>;
+  run(session: TribSession): Promise<number>;
 }
 
 /** A node as it is shown: as it was typed, or by its address. */
-export function nameOf({ names }: Pick<Session, "names">, id: string): string {
+export function nameOf({ names }: Pick<TribSession, "names">, id: string): string {
   return names.get(id) ?? id;
 }
 
 /** `a:7000,b:7000`. */
-export function namesOf(session: Pick<Session, "names">, nodes: readonly { readonly id: string }[]): string {
+export function namesOf(session: Pick<TribSession, "names">, nodes: readonly { readonly id: string }[]): string {
   return nodes.map(({ id }) => nameOf(session, id)).join(",");
 }
 
 /** A whole number given to an option. @throws LabError `trib.bad-number` */
-export function wholeNumber({ options }: Session, name: string, least: number, most = Number.MAX_SAFE_INTEGER): number | undefined {
+export function wholeNumber({ options }: TribSession, name: string, least: number, most = Number.MAX_SAFE_INTEGER): number | undefined {
   const text = options.value(name);
   if (text === undefined) return undefined;
   const number = Number(text);
@@ -39,8 +39,6 @@ export function wholeNumber({ options }: Session, name: string, least: number, m
 }
 
 /** How slots are moved, as far as it was said. Milliseconds for one MIGRATE, and keys in it. */
-export function moveSettings(session: Session): { readonly timeoutMs?: number; readonly pipeline?: number } {
-  const timeoutMs = wholeNumber(session, "timeout", 1, 2 ** 31 - 1);
-  const pipeline = wholeNumber(session, "pipeline", 1, 2 ** 31 - 1);
-  return { ...(timeoutMs !== undefined && { timeoutMs }), ...(pipeline !== undefined && { pipeline }) };
+export function moveSettings(session: TribSession): { readonly timeoutMs?: number | undefined; readonly pipeline?: number | undefined } {
+  return { timeoutMs: wholeNumber(session, "timeout", 1, 2 ** 31 - 1), pipeline: wholeNumber(session, "pipeline", 1, 2 ** 31 - 1) };
 }

@@ -1,6 +1,7 @@
 import { Volume } from "@cdktf/provider-libvirt/lib/volume";
 import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
+import { baseImageName } from "../../lib/libvirt/names.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 import { literal } from "./literal.ts";
 
@@ -26,8 +27,7 @@ export class BaseImage extends Construct {
     this.volume = new Volume(this, "Default", {
       provider: hypervisor.provider,
       pool: hypervisor.pool,
-      // A dot, which no host's name has: `LAB-HOST` can't be the same.
-      name: `${lab}.base-${sha256.slice(0, 12)}.qcow2`,
+      name: baseImageName({ name: lab }, sha256),
       source: literal(file),
       // The provider recognises version 3 of the header alone, and CentOS 7 may have version 2.
       format: "qcow2",

@@ -1,5 +1,6 @@
 import { Fn, type ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
+import { terraformsTarget } from "../../lib/lab/targets.ts";
 import type { Project } from "../../lib/project/project.ts";
 import { redisLabCommand } from "./redis-lab-command.ts";
 import { TerraformData } from "./terraform-data.ts";
@@ -21,12 +22,13 @@ export class Bootstrap extends Construct {
     super(scope, id);
     const { digest, domains } = props;
     new TerraformData(this, "Default", {
-      triggers: { digest, domains },
+      // A plan of Terraform shows two digests where a setting has changed: they name the command that shows what that is.
+      triggers: { digest: `${digest} (what it is on the hosts: npx redis-lab plan ${props.lab})`, domains },
       dependsOn: props.dependsOn ?? [],
       provisioners: [
         redisLabCommand(this, {
           project: props.project,
-          words: ["up", props.lab, "--target", "libvirt"],
+          words: ["up", props.lab, "--target", terraformsTarget()],
           environment: { REDIS_LAB_DOMAINS: Fn.jsonencode(domains) },
         }),
       ],

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Volume } from "@cdktf/provider-libvirt/lib/volume";
 import { App, type ITerraformDependable, TerraformStack } from "cdktf";
 import { Construct } from "constructs";
-import type { CloudInit } from "../../lib/render/cloud-init.ts";
+import type { CloudInitFiles } from "../../lib/render/cloud-init.ts";
 import { cloudInitDisk } from "../../lib/render/cloud-init-disk.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 
@@ -12,7 +12,7 @@ export interface CloudInitDiskProps {
   readonly hypervisor: Hypervisor;
   /** Name of the volume. */
   readonly name: string;
-  readonly files: CloudInit;
+  readonly files: CloudInitFiles;
   /** @default - nothing */
   readonly dependsOn?: readonly ITerraformDependable[];
 }

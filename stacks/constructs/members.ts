@@ -36,9 +36,11 @@ export class Members extends Construct {
       provisioners: [
         redisLabCommand(this, {
           project: props.project,
-          words: ["leave", props.lab, "${each.key}"],
+          // The key of an element that left the configuration comes from the state, which others may write: to the shell it is a value, and no part of its command.
+          words: ["leave", props.lab, '"$REDIS_LAB_HOST"'],
           atDestroy: true,
           environment: {
+            REDIS_LAB_HOST: "${each.key}",
             REDIS_LAB_VM_DOMAIN: TerraformSelf.getString("triggers_replace.domain"),
             REDIS_LAB_VM_HYPERVISOR: TerraformSelf.getString("triggers_replace.hypervisor"),
           },

@@ -2,7 +2,7 @@ import { Domain } from "@cdktf/provider-libvirt/lib/domain";
 import { Volume } from "@cdktf/provider-libvirt/lib/volume";
 import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
-import type { CloudInit } from "../../lib/render/cloud-init.ts";
+import type { CloudInitFiles } from "../../lib/render/cloud-init.ts";
 import type { BaseImage } from "./base-image.ts";
 import { CloudInitDisk } from "./cloud-init-disk.ts";
 import type { Hypervisor } from "./hypervisor.ts";
@@ -18,7 +18,7 @@ export interface RedisHostProps {
   /** MAC address, in lower case, as the network configuration of cloud-init has it. */
   readonly mac: string;
   /** What the VM is told at its first boot; nothing secret. */
-  readonly cloudInit: CloudInit;
+  readonly cloudInit: CloudInitFiles;
   /** @default 1 */
   readonly vcpus?: number;
   /** @default 2 GiB */
@@ -49,7 +49,8 @@ export class RedisHost extends Construct {
       format: "qcow2",
       dependsOn,
       // Another size would replace the disk and all that is on it; `redis-lab rebuild` makes disks anew.
-      lifecycle: { ignoreChanges: ["size"] },
+      // And an image that was lost and is made again would replace every disk that lies over it.
+      lifecycle: { ignoreChanges: ["size", "base_volume_id"] },
     });
     const seed = new CloudInitDisk(this, "cloud-init", {
       hypervisor,

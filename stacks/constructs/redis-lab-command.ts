@@ -5,7 +5,7 @@ import type { Project } from "../../lib/project/project.ts";
 
 export interface RedisLabCommandProps {
   readonly project: Pick<Project, "root" | "labsFile">;
-  /** The words after `redis-lab`, for example `up cluster --target libvirt`; of characters that no shell reads as more. */
+  /** The words after `redis-lab`, for example `up cluster --target libvirt`: of the stack's own text and without Terraform's `${…}`, whose values a shell would read as commands. Values come by `environment`. */
   readonly words: readonly string[];
   /** Run when the resource goes, not when it comes. It may then refer to nothing but `self` and `each.key`. @default false */
   readonly atDestroy?: boolean;
@@ -16,6 +16,8 @@ export interface RedisLabCommandProps {
 /** A verb of redis-lab that Terraform runs in the project's folder, with live output; its failure is the failure of the resource. */
 export function redisLabCommand(scope: Construct, props: RedisLabCommandProps): LocalExecProvisioner {
   const { root, labsFile } = props.project;
+  const unsafe = props.words.find((word) => !/^(?:[\w@%+=:,./-]+|"\$[A-Z_]+")$/.test(word));
+  if (unsafe !== undefined) throw new Error(`${unsafe} in a command that Terraform hands to a shell: give it by environment`);
   // Terraform runs there (the manifest of cdktf says so). A relative path, so that the trigger-free parts of a stack are the same on every computer.
   const stackFolder = join(resolve(App.of(scope).outdir), "stacks", TerraformStack.of(scope).node.id);
   return {

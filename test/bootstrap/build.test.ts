@@ -2,10 +2,12 @@ import { existsSync } from "node:fs";
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { LabEvent } from "../../lib/base/events.ts";
+import { tryLock } from "../../lib/base/file-lock.ts";
 import { buildArtifact, buildHint, cachedArtifact } from "../../lib/bootstrap/build.ts";
 import type { Connection } from "../../lib/connection/connection.ts";
 import { openLocalConnection } from "../../lib/connection/local.ts";
-import type { LabEvent } from "../../lib/events.ts";
+import { redisVersion } from "../support/versions.ts";
 import { makeSource, temporaryFolder } from "./support.ts";
 
 /** The trees here are ours: their Makefile writes a shell script instead of compiling. */
@@ -38,7 +40,7 @@ describe("buildArtifact", () => {
   const compile = (source: Awaited<ReturnType<typeof makeSource>>, connection: Connection, key: string, flags: readonly string[]) =>
     buildArtifact(connection, {
       key,
-      source: { tarball: source.path, sha256: source.sha256, version: "4.0.14" },
+      source: { tarball: source.path, sha256: source.sha256, version: redisVersion("4.0.14") },
       flags,
       cacheFolder: folder,
       emit: (event) => events.push(event),
@@ -80,11 +82,39 @@ describe("buildArtifact", () => {
     expect(await readFile(join(folder, "log"), "utf8")).toBe("once\n");
   });
 
-  it("takes over the lock of a process that is gone", async () => {
+  // Of an earlier version, with nothing but a pid: that of a process which lives always, as pid 1 or in another container, says nothing.
+  it.each(["4194303999\n", "1\n", ""])("a lock file that holds %j blocks no build", async (text) => {
     await build(SCRIPT, "b".repeat(64));
-    await writeFile(join(folder, "builds", `${"a".repeat(64)}.lock`), "4194303999\n");
+    await writeFile(join(folder, "builds", `${"a".repeat(64)}.lock`), text);
     await build(SCRIPT);
     expect(await readdir(join(folder, "builds"))).not.toContain(`${"a".repeat(64)}.lock`);
+  });
+
+  it("says who builds and how the lock gets free, and waits no longer than it is asked to", async () => {
+    const held = await tryLock(join(folder, "builds", `${"e".repeat(64)}.lock`), {
+      verb: "build of Redis 4.0.14",
+      since: "2026-01-01T00:00:00Z",
+    });
+    const notices: string[] = [];
+    const stop = new AbortController();
+    const source = await makeSource(folder, "4.0.14", SCRIPT);
+    const waiting = buildArtifact(openLocalConnection("redis-18"), {
+      key: "e".repeat(64),
+      source: { tarball: source.path, sha256: source.sha256, version: redisVersion("4.0.14") },
+      flags: [],
+      cacheFolder: folder,
+      emit: (event) => {
+        if (event.type !== "notice") return;
+        notices.push(event.text);
+        stop.abort(new Error("stopped by the user"));
+      },
+      signal: stop.signal,
+    });
+    await expect(waiting).rejects.toThrow();
+    expect(notices).toEqual([
+      expect.stringMatching(/^redis-18 waits for the end of the same build by `build of Redis 4\.0\.14`, process \d+ .*kill \d+/),
+    ]);
+    if (held.taken) await held.lock.release();
   });
 
   it("leaves nothing to trust when make fails, shows its last lines and names the package", async () => {

@@ -1,13 +1,16 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import type { HostFacts } from "../../lib/bootstrap/facts.ts";
-import { isOurs, parseFacts } from "../../lib/bootstrap/facts-parser.ts";
-import { type FactsQuestion, factsQuestion, factsScript, socketHex } from "../../lib/bootstrap/facts-script.ts";
+import { parseFacts } from "../../lib/bootstrap/facts-parser.ts";
+import { type FactsQuestion, factsQuestion, factsScript, hostHex } from "../../lib/bootstrap/facts-script.ts";
+import { isOurs } from "../../lib/bootstrap/ownership.ts";
 import { placeLab } from "../../lib/lab/placement.ts";
+import { redisVersion } from "../support/versions.ts";
 import { LAB } from "./managed.ts";
 
 const placement = placeLab(LAB, { target: "ssh", hostsFolder: "/unused" });
-const question: FactsQuestion = { ...factsQuestion(placement, placement.hosts[0]!), mark: "@m" };
+/** The recorded machines belong to a lab of another name. */
+const question: FactsQuestion = { ...factsQuestion(placement, placement.hosts[0]!), mark: "@m", lab: "mach" };
 
 async function parsed(name: string): Promise<HostFacts> {
   const text = await readFile(new URL(`testdata/${name}`, import.meta.url), "utf8");
@@ -23,14 +26,14 @@ describe("parseFacts", () => {
     expect(facts.os["ID"]).toBe("debian");
     expect(facts.thp).toEqual({ mode: "never", writable: true });
     expect(facts.packages.has("gcc")).toBe(false);
-    expect(facts.build?.version).toBe("4.0.14");
+    expect(facts.build?.version).toBe(redisVersion("4.0.14"));
     expect(facts.paths.get("/apps/redis/bin")).toMatchObject({ kind: "link", target: expect.stringMatching(/^builds\/[0-9a-f]{16}$/) });
     expect(facts.instances.get("redis-18:6379")).toMatchObject({
       provenBy: "unit",
       process: { command: "redis-server" },
       unit: { activeState: "active", enabled: true, needsReload: false },
     });
-    expect(facts.strangers).toEqual([]);
+    expect(facts.foreignListeners).toEqual([]);
     expect(facts.files.get("/apps/redis/etc/redis.conf")).toMatch(/^# Managed by redis-lab[\s\S]*\n$/);
   });
 
@@ -52,9 +55,9 @@ describe("parseFacts", () => {
     expect(facts.sysctl.get("net.core.somaxconn")).toEqual({ value: "128", writable: true });
     expect(facts.sysctl.get("vm.overcommit_memory")).toEqual({ value: "0", writable: false });
     expect([...facts.packages]).toEqual(["gcc"]);
-    expect(facts.strangers).toEqual([
-      { address: "0.0.0.0", port: 6379, uid: 0, pid: 812, command: "nginx: worker", exe: "/usr/sbin/nginx" },
-      { address: "::", port: 16379, uid: 33, pid: undefined, command: undefined, exe: undefined },
+    expect(facts.foreignListeners).toEqual([
+      { address: "0.0.0.0", port: 6379, uid: 0, pid: 812, command: "nginx: worker", exe: "/usr/sbin/nginx", unit: undefined },
+      { address: "::", port: 16379, uid: 33, pid: undefined, command: undefined, exe: undefined, unit: undefined },
     ]);
   });
 
@@ -78,15 +81,15 @@ describe("parseFacts", () => {
     const answer = `@m text ${question.bin}/build.json\n{"key":1}\n\n@m text ${question.applied}\nnot json\n\n@m end`;
     const facts = parseFacts(answer, question);
     expect(facts?.build).toBeUndefined();
-    expect(facts?.applied).toEqual({ files: {}, packages: [], folders: [] });
+    expect(facts?.applied).toEqual({ files: {}, packages: [], folders: [], kernel: {} });
     expect(facts?.problems).toHaveLength(2);
   });
 });
 
 describe("the facts script", () => {
   it("writes sockets as /proc/net/tcp does", () => {
-    expect(socketHex("127.0.1.18", 6379)).toBe("1201007F:18EB");
-    expect(socketHex("0.0.0.0", 80)).toBe("00000000:0050");
+    expect(hostHex("127.0.1.18", 6379)).toBe("1201007F:18EB");
+    expect(hostHex("0.0.0.0", 80)).toBe("00000000:0050");
   });
 
   it("quotes whatever a path holds", () => {

@@ -3,6 +3,7 @@ import { type PlanRequest, planHost } from "../../lib/bootstrap/plan-host.ts";
 import { defineLab } from "../../lib/lab/define-lab.ts";
 import { placeLab } from "../../lib/lab/placement.ts";
 import type { Lab } from "../../lib/lab/schema.ts";
+import { redisVersion } from "../support/versions.ts";
 import { SECRETS } from "./support.ts";
 
 /** A host of a managed cluster lab, as facts would be on a machine that has only its system. */
@@ -22,6 +23,9 @@ export const IDLE: InstanceFact = {
   unit: undefined,
   restartPending: undefined,
 };
+
+/** The lab on managed hosts. */
+export const managedPlacement = placeLab(LAB, { target: "ssh", hostsFolder: "/unused" });
 
 export const BARE: HostFacts = {
   host: "redis-18",
@@ -55,9 +59,10 @@ export const BARE: HostFacts = {
   binFolder: undefined,
   label: undefined,
   build: undefined,
-  applied: { files: {}, packages: [], folders: [] },
+  applied: { files: {}, packages: [], folders: [], kernel: {} },
   instances: new Map([["redis-18:6379", IDLE]]),
-  strangers: [],
+  labs: new Set(),
+  foreignListeners: [],
   problems: [],
 };
 
@@ -80,7 +85,7 @@ export function planFor(facts: HostFacts, more: Partial<PlanRequest> = {}, lab: 
     placement,
     host,
     secrets: SECRETS,
-    build: { key: "a".repeat(64), version: "4.0.14", compiles: true },
+    build: { key: "a".repeat(64), version: redisVersion("4.0.14"), compiles: true },
     ...more,
   });
 }

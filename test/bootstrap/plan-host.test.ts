@@ -1,7 +1,29 @@
 import { describe, expect, it } from "vitest";
-import type { HostFacts } from "../../lib/bootstrap/facts.ts";
+import type { HostFacts, UnitFact } from "../../lib/bootstrap/facts.ts";
+import { redisVersion } from "../support/versions.ts";
 import { BARE, CENTOS, IDLE, LAB, planFor, subjects } from "./managed.ts";
 import { SECRETS } from "./support.ts";
+
+const OURS = {
+  pid: 7,
+  start: "1",
+  boot: "b",
+  exe: `/apps/redis/builds/${"a".repeat(16)}/redis-server`,
+  cwd: "/apps/redis/data",
+  command: "redis-server",
+};
+
+const UNIT: UnitFact = {
+  name: "redis.service",
+  file: "/etc/systemd/system/redis.service",
+  loadState: "loaded",
+  lab: LAB.name,
+  main: undefined,
+  activeState: "active",
+  subState: "running",
+  enabled: true,
+  needsReload: false,
+};
 
 describe("planHost of a managed host", () => {
   it("plans a bare Debian in the order of the steps, with nothing not applicable", () => {
@@ -19,17 +41,18 @@ describe("planHost of a managed host", () => {
       "build",
       "install",
       "files",
+      "log-rotation",
       "units",
       "start",
     ]);
     expect(subjects(plan, "packages")).toEqual(["gcc", "make", "libc6-dev", "lsof"]);
-    expect(subjects(plan, "sysctl")).toEqual(["/etc/sysctl.d/90-redis-lab.conf", "net.core.somaxconn", "vm.overcommit_memory"]);
+    expect(subjects(plan, "sysctl")).toEqual(["/etc/sysctl.d/99-zz-redis-lab-pure.conf", "net.core.somaxconn", "vm.overcommit_memory"]);
     expect(subjects(plan, "thp")).toEqual(["/etc/rc.local", "/sys/kernel/mm/transparent_hugepage/enabled"]);
     expect(JSON.stringify(plan)).not.toContain(SECRETS.password);
   });
 
   it("installs build tools on the host that compiles alone, and libsystemd where Redis needs it", () => {
-    const build = { key: "a".repeat(64), version: "4.0.14", compiles: false };
+    const build = { key: "a".repeat(64), version: redisVersion("4.0.14"), compiles: false };
     expect(subjects(planFor(BARE, { build }), "packages")).toEqual(["lsof"]);
     const seven = { ...LAB, redis: { ...LAB.redis, version: "7.0.15" } };
     expect(subjects(planFor(BARE, {}, seven), "packages")).toContain("libsystemd-dev");
@@ -71,7 +94,7 @@ describe("planHost of a managed host", () => {
       ["vm.overcommit_memory", { value: "0", writable: false }],
     ]);
     const plan = planFor({ ...BARE, sysctl, thp: { mode: "madvise", writable: false } });
-    expect(subjects(plan, "sysctl")).toEqual(["/etc/sysctl.d/90-redis-lab.conf"]);
+    expect(subjects(plan, "sysctl")).toEqual(["/etc/sysctl.d/99-zz-redis-lab-pure.conf"]);
     expect(subjects(plan, "thp")).toEqual(["/etc/rc.local"]);
     expect(plan.notes).toEqual([
       expect.stringMatching(/^vm.overcommit_memory could not be set: it is 0 and read-only here/),
@@ -86,30 +109,42 @@ describe("planHost of a managed host", () => {
     expect(plan.notes).toEqual([expect.stringContaining("/usr/bin/redis-cli belongs to somebody else")]);
   });
 
+  it("removes its kernel settings from where /etc/sysctl.conf wins, and leaves those of another lab there", () => {
+    const former = "/etc/sysctl.d/90-redis-lab.conf";
+    const at = (lab: string) => new Map([[former, `# Managed by redis-lab: lab ${lab}. Replaced as a whole\nnet.core.somaxconn = 512\n`]]);
+    expect(planFor({ ...BARE, files: at(LAB.name) }).changes).toContainEqual({
+      step: "sysctl",
+      subject: former,
+      reason: "obsolete",
+      summary: `remove ${former}, which is read too early`,
+    });
+    expect(subjects(planFor({ ...BARE, files: at("elsewhere") }), "sysctl")).not.toContain(former);
+  });
+
+  it("gives an older systemd no words that it does not know", () => {
+    const units = (systemd: number) => subjects(planFor({ ...BARE, systemd }), "units").filter((path) => path.startsWith("/"));
+    expect(units(246)).toEqual(["/etc/systemd/system/redis.service"]);
+    expect(units(247)).toContain("/etc/systemd/system/redis.service.d/10-redis-lab.conf");
+  });
+
   it("plans a restart when the unit of a running instance changes", () => {
     const running: HostFacts = {
       ...BARE,
-      files: new Map([["/etc/systemd/system/redis.service", "# redis-lab\n[Unit]\n"]]),
+      files: new Map([["/etc/systemd/system/redis.service", "# Managed by redis-lab: lab pure, instance redis-18:6379.\n[Unit]\n"]]),
       instances: new Map([
         [
           "redis-18:6379",
           {
             ...IDLE,
-            process: {
-              pid: 7,
-              start: "1",
-              exe: `/apps/redis/builds/${"a".repeat(16)}/redis-server`,
-              cwd: "/apps/redis/data",
-              command: "redis-server",
-            },
+            process: OURS,
             buildKey: "a".repeat(16),
-            unit: { loaded: true, activeState: "active", subState: "running", enabled: true, needsReload: false },
+            unit: { ...UNIT, main: OURS },
           },
         ],
       ]),
     };
     const plan = planFor(running);
-    expect(subjects(plan, "units")).toEqual(["/etc/systemd/system/redis.service"]);
+    expect(subjects(plan, "units")).toEqual(["/etc/systemd/system/redis.service", "/etc/systemd/system/redis.service.d/10-redis-lab.conf"]);
     expect(subjects(plan, "start")).toEqual([]);
     expect(plan.restarts).toEqual([{ instance: "redis-18:6379", reason: "unit-changed" }]);
     const marked = { ...running.instances.get("redis-18:6379")!, buildKey: "b".repeat(16) };
@@ -122,7 +157,7 @@ describe("planHost of a managed host", () => {
 describe("refusals", () => {
   const codes = (facts: HostFacts) => planFor(facts).refusals.map(({ code }) => code);
 
-  it("names what must be mended by hand", () => {
+  it("names what must be fixed by hand", () => {
     expect(codes({ ...BARE, uid: 1000 })).toEqual(["bootstrap.not-root"]);
     expect(codes({ ...BARE, systemd: undefined })).toEqual(["bootstrap.no-systemd"]);
     expect(codes({ ...BARE, memoryMiB: 850 })).toEqual(["bootstrap.not-enough-memory"]);
@@ -139,6 +174,37 @@ describe("refusals", () => {
       new Map([["/apps/redis/etc/redis.conf", `# Managed by redis-lab: lab ${lab}, instance redis-18:6379. Change\nport 6379\n`]]);
     expect(codes({ ...BARE, files: conf("elsewhere") })).toEqual(["bootstrap.other-lab"]);
     expect(codes({ ...BARE, files: conf(LAB.name) })).toEqual([]);
+    // With other ports in the same folder it would share programs and data.
+    expect(codes({ ...BARE, labs: new Set(["elsewhere"]) })).toEqual(["bootstrap.other-lab"]);
+    expect(codes({ ...BARE, labs: new Set([LAB.name]) })).toEqual([]);
+  });
+
+  describe("a unit of others under the name of ours", () => {
+    const withUnit = (unit: Partial<UnitFact>): HostFacts => ({
+      ...BARE,
+      instances: new Map([["redis-18:6379", { ...IDLE, unit: { ...UNIT, ...unit } }]]),
+    });
+    const distribution = { ...OURS, pid: 812, exe: "/usr/bin/redis-check-rdb" };
+    const vendor = { name: "redis-server.service", file: "/lib/systemd/system/redis-server.service", lab: undefined };
+
+    it("is refused with its name, running or not", () => {
+      const [refusal] = planFor(withUnit({ ...vendor, main: distribution })).refusals;
+      expect(refusal).toMatchObject({ code: "bootstrap.unit-taken" });
+      expect(refusal!.text).toBe(
+        "redis-18:6379: redis.service is an alias of redis-server.service, which was not made by redis-lab (/lib/systemd/system/redis-server.service) and runs /usr/bin/redis-check-rdb (process 812).",
+      );
+      expect(refusal!.next).toContain("systemctl disable --now redis-server.service");
+      expect(codes(withUnit({ ...vendor, activeState: "inactive" }))).toEqual(["bootstrap.unit-taken"]);
+      expect(codes(withUnit({ name: "redis.service", file: "", loadState: "masked", lab: undefined }))).toEqual(["bootstrap.unit-taken"]);
+      expect(codes(withUnit({ file: "", loadState: "not-found", lab: undefined, activeState: "inactive" }))).toEqual([]);
+    });
+
+    it("is refused where our unit runs another program, but not while it starts", () => {
+      const [refusal] = planFor(withUnit({ main: distribution })).refusals;
+      expect(refusal).toMatchObject({ code: "bootstrap.unit-taken", text: expect.stringContaining("which is no build of this lab") });
+      expect(codes(withUnit({ main: OURS }))).toEqual([]);
+      expect(codes(withUnit({ main: { ...OURS, exe: "/usr/bin/dash" }, activeState: "activating" }))).toEqual([]);
+    });
   });
 
   it("takes a service account, and refuses a person's", () => {
@@ -150,14 +216,23 @@ describe("refusals", () => {
   });
 
   it("says who has a port", () => {
-    const stranger = { address: "0.0.0.0", port: 6379, uid: 105, pid: 812, command: "redis-server", exe: "/usr/bin/redis-server" };
-    expect(planFor({ ...BARE, strangers: [stranger] }).refusals).toMatchObject([
+    const listener = {
+      address: "0.0.0.0",
+      port: 6379,
+      uid: 105,
+      pid: 812,
+      command: "redis-server",
+      exe: "/usr/bin/redis-server",
+      unit: "redis-server.service",
+    };
+    expect(planFor({ ...BARE, foreignListeners: [listener] }).refusals).toMatchObject([
       {
         code: "bootstrap.port-taken",
-        text: "redis-18:6379: port 6379 of all addresses is taken by redis-server (process 812, /usr/bin/redis-server).",
+        text: "redis-18:6379: port 6379 of all addresses is taken by redis-server (process 812, /usr/bin/redis-server, redis-server.service).",
+        next: expect.stringContaining("systemctl disable --now redis-server.service"),
       },
     ]);
-    const unknown = { ...stranger, pid: undefined, command: undefined, exe: undefined };
-    expect(planFor({ ...BARE, strangers: [unknown] }).refusals[0]!.text).toContain("a process of the user with the id 105");
+    const unknown = { ...listener, pid: undefined, command: undefined, exe: undefined };
+    expect(planFor({ ...BARE, foreignListeners: [unknown] }).refusals[0]!.text).toContain("a process of the user with the id 105");
   });
 });

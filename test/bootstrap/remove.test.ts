@@ -45,13 +45,20 @@ describe("removeHost", () => {
     expect(outcomes.every(({ ok }) => ok)).toBe(true);
   });
 
-  it("leaves what was in its folders before", async () => {
-    const { data } = boot.placement.hosts[0]!.paths;
-    await mkdir(data, { recursive: true });
-    await writeFile(`${data}/thesis.txt`, "years");
+  it("leaves what was in its folders before, and nothing with a password", async () => {
+    const { data, etc } = boot.placement.hosts[0]!.paths;
+    for (const folder of [data, etc]) {
+      await mkdir(folder, { recursive: true });
+      await writeFile(`${folder}/thesis.txt`, "years");
+    }
     await boot.up();
+    // As a write over SSH leaves it that is cut off between its file and the rename.
+    await writeFile(`${etc}/.redis.conf.a1B2c3D4e5`, "requirepass x\n");
+    const users = [".redis.conf.swp", "redis.conf.backup", "redis.conf.before"];
+    for (const name of users) await writeFile(`${etc}/${name}`, "the user's");
     await remove(false);
     expect(await readdir(data)).toEqual(["thesis.txt"]);
+    expect((await readdir(etc)).sort()).toEqual([...users, "thesis.txt"].sort());
   });
 });
 

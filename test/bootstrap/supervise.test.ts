@@ -3,7 +3,9 @@ import { once } from "node:events";
 import { access, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { openSupervisor, type Supervisor } from "../../lib/bootstrap/supervise.ts";
+import { factsQuestion, factsScript } from "../../lib/bootstrap/facts-script.ts";
+import { openSupervisor } from "../../lib/bootstrap/supervise.ts";
+import type { Supervisor } from "../../lib/bootstrap/supervised.ts";
 import { openLocalConnection } from "../../lib/connection/local.ts";
 import type { PlacedInstance } from "../../lib/lab/placement.ts";
 import { answers, Bootstrap, makeLab, SECRETS, temporaryFolder } from "./support.ts";
@@ -58,10 +60,14 @@ describe("the supervisor of this computer, with real servers", () => {
     expect(await supervisor.state(instance)).toMatchObject({ provenBy: "record" });
   });
 
-  it("knows a process that listens on our port in our folder though both files are gone", async () => {
+  it("knows a process that listens on our port though both files are gone", async () => {
     await rm(record());
     await rm(instance.pidFile);
     expect(await supervisor.state(instance)).toMatchObject({ provenBy: "listener" });
+    // What a process has open is looked at, and never taken for commands.
+    const script = factsScript(factsQuestion(boot.placement, boot.placement.hosts[0]!));
+    await writeFile(instance.pidFile, `${await pid()}\n`);
+    expect(await openLocalConnection("redis-18").run(script, { title: "look" })).toMatchObject({ exitCode: 0, stderr: "" });
     await supervisor.stop(instance);
     expect(await pid()).toBeUndefined();
   });
@@ -114,8 +120,8 @@ describe("the supervisor of this computer, with real servers", () => {
 
   it("says who has the port, and refuses it in the plan", async () => {
     await supervisor.stop(instance);
-    const stranger = createServer();
-    await new Promise<void>((resolve) => stranger.listen(instance.port + 10_000, instance.address, resolve));
+    const listener = createServer();
+    await new Promise<void>((resolve) => listener.listen(instance.port + 10_000, instance.address, resolve));
     try {
       const text = `port 16379 of ${instance.address} is taken by `;
       await expect(supervisor.start(instance)).rejects.toMatchObject({
@@ -127,7 +133,7 @@ describe("the supervisor of this computer, with real servers", () => {
         { code: "bootstrap.port-taken", text: expect.stringMatching(new RegExp(`${text}.*process ${process.pid},`)) },
       ]);
     } finally {
-      stranger.close();
+      listener.close();
     }
   });
 
@@ -140,7 +146,7 @@ describe("the supervisor of this computer, with real servers", () => {
     await supervisor.restart(instance);
     expect((await boot.plan()).tasks[0]!.plan.restarts).toEqual([]);
     const running = (await supervisor.state(instance)).process!;
-    await writeFile(`${paths.prefix}/.redis-lab/restart-6379`, `${running.pid} ${running.start} configuration\n`);
+    await writeFile(`${paths.prefix}/.redis-lab/restart-6379`, `${running.pid} ${running.start} ${running.boot} configuration\n`);
     expect((await boot.plan()).tasks[0]!.plan.restarts).toEqual([{ instance: "redis-18:6379", reason: "configuration" }]);
     await supervisor.restart(instance);
     expect((await boot.plan()).tasks[0]!.plan.restarts).toEqual([]);

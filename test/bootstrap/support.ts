@@ -5,6 +5,8 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import type { LabEvent } from "../../lib/base/events.ts";
+import type { Attempt } from "../../lib/base/wait.ts";
 import { planBuilds } from "../../lib/bootstrap/build.ts";
 import { observeHost } from "../../lib/bootstrap/observe.ts";
 import type { HostPlan } from "../../lib/bootstrap/plan.ts";
@@ -12,12 +14,10 @@ import { planHost } from "../../lib/bootstrap/plan-host.ts";
 import { applyHosts, type HostOutcome, type RunnerOptions, wantedBuild } from "../../lib/bootstrap/runner.ts";
 import { type ResolvedSource, resolveSource } from "../../lib/bootstrap/source.ts";
 import { openLocalConnection } from "../../lib/connection/local.ts";
-import type { LabEvent } from "../../lib/events.ts";
 import { defineLab } from "../../lib/lab/define-lab.ts";
 import { type PlacedInstance, type Placement, placeLab } from "../../lib/lab/placement.ts";
 import type { Lab, LabInput } from "../../lib/lab/schema.ts";
 import type { Secrets } from "../../lib/lab/secrets.ts";
-import type { Look } from "../../lib/wait.ts";
 import { nextAddress, redisBin } from "../support/redis.ts";
 
 const run = promisify(execFile);
@@ -168,7 +168,7 @@ export class Bootstrap {
 }
 
 /** One look whether an instance answers INFO with `loading:0`, in plain RESP. */
-export function answers(instance: PlacedInstance): Promise<Look<unknown>> {
+export function answers(instance: PlacedInstance): Promise<Attempt<unknown>> {
   return new Promise((resolve) => {
     const socket = connect({ host: instance.address, port: instance.port });
     let text = "";

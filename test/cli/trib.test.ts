@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { waitFor } from "../../lib/wait.ts";
+import { waitFor } from "../../lib/base/wait.ts";
 import { Cargo } from "../cluster/move/cargo.ts";
 import { Lab, PASSWORD } from "../cluster/support.ts";
 import { at, create, idOf, removeFolders, slotsOf } from "../trib/support.ts";

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { applyCluster } from "../../lib/cluster/apply.ts";
-import { checkCluster } from "../../lib/cluster/check.ts";
-import { observeCluster } from "../../lib/cluster/observe.ts";
-import { planCluster } from "../../lib/cluster/plan.ts";
-import { proveCluster } from "../../lib/cluster/prove.ts";
-import type { ClusterPlan } from "../../lib/cluster/types.ts";
+import { applyCluster } from "../../lib/cluster/apply/apply.ts";
+import { proveCluster } from "../../lib/cluster/apply/prove.ts";
+import { clusterFindings } from "../../lib/cluster/findings/declared.ts";
+import { observeCluster } from "../../lib/cluster/model/observe.ts";
+import type { ClusterPlan } from "../../lib/cluster/model/types.ts";
+import { planCluster } from "../../lib/cluster/plan/create-and-join.ts";
 import { Lab, SIX, topologyOf } from "./support.ts";
 
 // Real servers. Several labs side by side: most of the time goes into waiting for gossip.
@@ -36,7 +36,7 @@ const WHOLE = [
 async function expectWhole(lab: Lab): Promise<void> {
   expect(await topologyOf(lab)).toEqual(WHOLE);
   const observation = await observeCluster(lab.members, lab.access);
-  expect(checkCluster(observation, lab.members)).toEqual([]);
+  expect(clusterFindings(observation, lab.members)).toEqual([]);
   expect(planCluster(observation, lab.members)).toEqual({ actions: [], findings: [] });
 }
 
@@ -97,7 +97,7 @@ test("cut off after any command, in the middle of one, and with a node killed, t
       }
     }),
   );
-}, 60_000);
+});
 
 test("a master that loses its folder before the cluster is whole gets its slots again", async () => {
   const lab = await Lab.start([...SIX, "s1"]);

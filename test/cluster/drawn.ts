@@ -1,12 +1,13 @@
-import type { KeyCounts } from "../../lib/cluster/fix.ts";
-import type { ClusterLook } from "../../lib/cluster/look.ts";
-import { clusterOf, readTopology } from "../../lib/cluster/topology.ts";
-import type { ClusterMember, NodeObservation } from "../../lib/cluster/types.ts";
+import { clusterOf, readTopology } from "../../lib/cluster/model/topology.ts";
+import type { ClusterMember, NodeObservation } from "../../lib/cluster/model/types.ts";
+import type { ClusterView } from "../../lib/cluster/model/view.ts";
+import type { KeyCounts } from "../../lib/cluster/plan/fix.ts";
 import { parseClusterNodes } from "../../lib/redis/cluster-nodes.ts";
+import { redisVersion } from "../support/versions.ts";
 import { memberOf } from "./support.ts";
 
 /** A cluster as a few lines of text draw it. */
-export interface Drawn extends ClusterLook {
+export interface Drawn extends ClusterView {
   readonly counts: KeyCounts;
 }
 
@@ -66,11 +67,13 @@ export function draw(text: readonly string[]): Drawn {
         id,
         reachable: true,
         nodeId: idOf(name),
-        version: "4.0.14",
+        version: redisVersion("4.0.14"),
         clusterEnabled: true,
         role: own?.master === undefined ? "master" : "replica",
         loading: false,
-        masterLink: own?.master === undefined ? undefined : "up",
+        masterLink: own?.master === undefined ? undefined : lines.find((each) => each.name === own.master)?.up === true ? "up" : "down",
+        offset: own?.master === undefined ? 0 : 1000,
+        streamId: idOf(own?.master ?? name),
         clusterState: "ok",
         currentEpoch: Math.max(...lines.map(({ epoch }) => epoch)),
         myEpoch: own?.epoch ?? 0,

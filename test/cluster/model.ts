@@ -1,6 +1,7 @@
-import { rangesWhere, withoutSlots } from "../../lib/cluster/slots.ts";
-import type { ClusterAction, ClusterMember, ClusterObservation, NodeObservation } from "../../lib/cluster/types.ts";
+import { rangesWhere, withoutSlots } from "../../lib/cluster/model/slots.ts";
+import type { ClusterAction, ClusterMember, ClusterObservation, NodeObservation } from "../../lib/cluster/model/types.ts";
 import type { ClusterNode, SlotRange } from "../../lib/redis/types.ts";
+import { redisVersion } from "../support/versions.ts";
 
 interface ModelNode {
   nodeId: string;
@@ -130,11 +131,13 @@ export class Model {
               id,
               reachable: true,
               nodeId: node.nodeId,
-              version: "4.0.14",
+              version: redisVersion("4.0.14"),
               clusterEnabled: true,
               role: node.masterId === undefined ? "master" : "replica",
               loading: false,
               masterLink: node.masterId === undefined ? undefined : "up",
+              offset: 0,
+              streamId: node.masterId ?? node.nodeId,
               clusterState:
                 view.reduce((total, { slots }) => total + slots.reduce((sum, { first, last }) => sum + last - first + 1, 0), 0) === 16384
                   ? "ok"

@@ -1,11 +1,19 @@
 import { afterAll, expect, test } from "vitest";
-import { assertPlanValid } from "../../lib/cluster/assert-plan.ts";
-import { differences } from "../../lib/cluster/differences.ts";
-import { type ClusterLook, obstacles } from "../../lib/cluster/look.ts";
-import { addNodePlan, failbackPlan, failoverPlan, replicatePlan, takePlacePlan } from "../../lib/cluster/membership.ts";
-import { drainPlan, rebalancePlan, reshardPlan } from "../../lib/cluster/plan-moves.ts";
-import type { ClusterPlan } from "../../lib/cluster/types.ts";
-import { isLabError } from "../../lib/error.ts";
+import { isLabError } from "../../lib/base/error.ts";
+import { differences } from "../../lib/cluster/findings/differences.ts";
+import { obstacles } from "../../lib/cluster/findings/ready-cluster.ts";
+import type { ClusterPlan } from "../../lib/cluster/model/types.ts";
+import type { ClusterView } from "../../lib/cluster/model/view.ts";
+import { assertPlanValid } from "../../lib/cluster/plan/assert-plan.ts";
+import {
+  addNodePlan,
+  failbackPlan,
+  failoverPlan,
+  replicatePlan,
+  takeAnyPlacePlan,
+  takePlacePlan,
+} from "../../lib/cluster/plan/membership.ts";
+import { drainPlan, rebalancePlan, reshardPlan } from "../../lib/cluster/plan/moves.ts";
 import { Transcript } from "../support/transcript.ts";
 import { draw } from "./drawn.ts";
 
@@ -14,11 +22,11 @@ afterAll(() => transcript.save());
 
 const instance = (name: string) => `${name}:6379`;
 
-function planOf([verb = "", ...words]: readonly string[], look: ClusterLook): ClusterPlan {
+function planOf([verb = "", ...words]: readonly string[], view: ClusterView): ClusterPlan {
   const [one = "", two = "", three = ""] = words;
   switch (verb) {
     case "reshard":
-      return reshardPlan({ from: one === "all" ? "all" : one.split(","), to: two, slots: Number(three) }, look);
+      return reshardPlan({ from: one === "all" ? "all" : one.split(","), to: two, slots: Number(three) }, view);
     case "rebalance":
       return rebalancePlan(
         {
@@ -27,41 +35,43 @@ function planOf([verb = "", ...words]: readonly string[], look: ClusterLook): Cl
           ),
           useEmptyMasters: words.includes("use-empty"),
         },
-        look,
+        view,
       );
     case "drain":
-      return drainPlan(one.split(","), look);
+      return drainPlan(one.split(","), view);
     case "add-node":
-      return addNodePlan({ instance: instance(one), ...(two !== "" && { replicaOf: two }) }, look);
+      return addNodePlan({ instance: instance(one), ...(two !== "" && { replicaOf: two }) }, view);
     case "replicate":
-      return replicatePlan(one, two, look);
+      return replicatePlan(one, two, view);
     case "failover":
-      return failoverPlan(one, two as "planned", look);
+      return failoverPlan(one, two as "planned", view);
     case "failback":
-      return failbackPlan(look);
+      return failbackPlan(view);
     case "take-place":
-      return takePlacePlan(one, instance(two), look);
+      return takePlacePlan(one, instance(two), view);
+    case "take-any-place":
+      return takeAnyPlacePlan(instance(one), view);
     default:
       throw new Error(`no ${verb}`);
   }
 }
 
-function answer(words: readonly string[], look: ClusterLook): string {
+function answer(words: readonly string[], view: ClusterView): string {
   if (words[0] === "diff")
-    return differences(look)
-      .map(
-        ({ instance: id, declared, running, mendedBy }) =>
-          `${id}: ${declared} → ${running}${mendedBy === undefined ? "" : ` (${mendedBy})`}`,
-      )
+    return differences(view)
+      .map(({ instance: id, declared, running, fix }) => `${id}: ${declared} → ${running} (${fix})`)
       .join("\n");
   if (words[0] === "obstacles")
-    return obstacles(look)
+    return obstacles(view)
       .map(({ code, text }) => `${code}: ${text}`)
       .join("\n");
   try {
-    const plan = planOf(words, look);
-    assertPlanValid(plan, look);
-    return plan.actions.map(({ reason, summary }) => `${reason}: ${summary}`).join("\n");
+    const plan = planOf(words, view);
+    assertPlanValid(plan, view);
+    return [
+      ...plan.actions.map(({ reason, summary }) => `${reason}: ${summary}`),
+      ...plan.findings.map(({ severity, text, next }) => `${severity}: ${text} ${next ?? ""}`),
+    ].join("\n");
   } catch (error) {
     if (!isLabError(error)) throw error;
     return `refused ${error.code}: ${error.what}`;

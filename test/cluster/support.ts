@@ -1,19 +1,20 @@
 import { connect } from "node:net";
-import { observeCluster, selfOf } from "../../lib/cluster/observe.ts";
-import { formatRanges } from "../../lib/cluster/slots.ts";
-import type { ClusterMember } from "../../lib/cluster/types.ts";
-import type { LabEvent } from "../../lib/events.ts";
+import type { LabEvent } from "../../lib/base/events.ts";
+import { observeCluster, selfOf } from "../../lib/cluster/model/observe.ts";
+import { formatRanges } from "../../lib/cluster/model/slots.ts";
+import type { ClusterMember } from "../../lib/cluster/model/types.ts";
 import { connectRedis, connectStream } from "../../lib/redis/client.ts";
 import type { InstanceAccess, RedisClient } from "../../lib/redis/types.ts";
 import { wordsOf } from "../../lib/redis/words.ts";
 import { nextAddress, startServer, type TestServer, testedVersion } from "../support/redis.ts";
+import { redisVersion } from "../support/versions.ts";
 
 /** Small, so that failures show soon; far above a hiccup of a busy computer. In milliseconds. */
 export const NODE_TIMEOUT = 2000;
 
 export const PASSWORD = "a-password-for-tests";
 
-const WORDS = wordsOf(testedVersion());
+const WORDS = wordsOf(redisVersion(testedVersion()));
 
 /** From 7.0 on the first address of `bind` is no longer the one from which a server calls others. */
 export const CALLS_FROM_OWN_ADDRESS = WORDS.has("bind-source-addr");

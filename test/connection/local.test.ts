@@ -5,9 +5,10 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { waitFor } from "../../lib/base/wait.ts";
 import { openLocalConnection } from "../../lib/connection/local.ts";
-import { waitFor } from "../../lib/wait.ts";
 import { nextAddress } from "../support/redis.ts";
+import { withoutDescriptors } from "./without-descriptors.ts";
 
 const connection = openLocalConnection("redis-18");
 let folder: string;
@@ -26,6 +27,37 @@ describe("commands of this computer", () => {
       timedOut: false,
     });
     expect(await connection.run("kill -KILL $$", { title: "t" })).toMatchObject({ exitCode: null, signal: "SIGKILL" });
+  });
+
+  it("are refused where this computer has no descriptor left for their pipes", async () => {
+    const said = await withoutDescriptors(
+      "lib/connection/local.ts",
+      "({ openLocalConnection }) => openLocalConnection('redis-18').run('true', { title: 't' })",
+    );
+    expect(said).toEqual({ first: { exitCode: 0 }, without: { code: "connection.cannot-start" } });
+  });
+
+  it("end when they write more than is read of any host, on either output", async () => {
+    for (const script of ["yes", "yes >&2"])
+      await expect(connection.run(script, { title: "the list" })).rejects.toMatchObject({
+        code: "connection.too-much-output",
+        what: "redis-18: the list wrote more than 67 MB, and was ended.",
+      });
+  });
+
+  it("are followed for as long as they write, and keep their last words", async () => {
+    let lines = 0;
+    const result = await connection.run(
+      "head -c 10000000 /dev/zero | tr '\\0' '\\n'; head -c 3000000 /dev/zero; echo; echo why >&2; exit 3",
+      {
+        title: "t",
+        kept: "end",
+        onLine: () => (lines += 1),
+      },
+    );
+    expect(result).toMatchObject({ exitCode: 3, stderr: "why\n" });
+    expect(result.stdout.length).toBeLessThanOrEqual(65_536);
+    expect(lines).toBeGreaterThan(10_000_000);
   });
 
   it("end with their children at the time-out, even unwilling ones", async () => {

@@ -6,10 +6,11 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import ssh2 from "ssh2";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { LabEvent } from "../../lib/base/events.ts";
 import { makeKeyPair } from "../../lib/connection/key-pair.ts";
-import { KnownHosts, knownHostName } from "../../lib/connection/known-hosts.ts";
+import { KnownHosts } from "../../lib/connection/known-hosts.ts";
+import { knownHostName } from "../../lib/connection/known-hosts-line.ts";
 import { openSshConnection, type SshOptions } from "../../lib/connection/ssh.ts";
-import type { LabEvent } from "../../lib/events.ts";
 import { nextAddress } from "../support/redis.ts";
 import { startProxy } from "./servers/proxy.ts";
 import { newKey, SERVER_KINDS, type SshServer, startSshServer, testFolder } from "./servers/server.ts";
@@ -27,6 +28,7 @@ describe.each(SERVER_KINDS)("logging in over %s", (kind) => {
     address: to.address,
     port: to.port,
     user: server.user,
+    configFile: "none",
     keyFile: base.keyFile,
   });
   const open = (host: string, to: Parameters<typeof openSshConnection>[1], options: Partial<SshOptions> = {}) =>
@@ -77,6 +79,48 @@ describe.each(SERVER_KINDS)("logging in over %s", (kind) => {
       expect(await new KnownHosts(knownHostsFile).drop(name)).toBe(1);
       const connection = await open("redis-18", settings(), { knownHostsFile });
       await connection.close();
+    });
+  });
+
+  describe("a host key that the file speaks of in another way", () => {
+    const name = () => knownHostName(server.address, server.port);
+    const keyOfServer = async () => {
+      const knownHostsFile = freshPins();
+      await (await open("redis-18", settings(), { knownHostsFile })).close();
+      return (await readFile(knownHostsFile, "utf8")).trim().split(" ").slice(1).join(" ");
+    };
+
+    it("is refused where it is revoked, though it is pinned, and nothing is sent to the host", async () => {
+      const key = await keyOfServer();
+      const knownHostsFile = freshPins();
+      await writeFile(knownHostsFile, `${name()} ${key}\n@revoked * ${key}\n`);
+      await expect(open("redis-18", settings(), { knownHostsFile, retries: 3 })).rejects.toMatchObject({
+        code: "connection.host-key-revoked",
+        what: expect.stringContaining(`${knownHostsFile} line 2`),
+      });
+    });
+
+    it("is not the key of an authority, which signs those of hosts: the error says how ssh proves the host", async () => {
+      const key = await keyOfServer();
+      const knownHostsFile = freshPins();
+      const text = `@cert-authority ${name().replace(/^\[127/, "[*")} ${key}\n`;
+      await writeFile(knownHostsFile, text);
+      const refused = await open("redis-18", settings(), { knownHostsFile }).catch((error: unknown) => error);
+      expect(refused).toMatchObject({ code: "connection.host-key-authority", what: expect.stringContaining("certificate") });
+      expect(refused).toMatchObject({ next: expect.stringContaining(`ssh -p ${server.port} ${server.user}@${server.address} `) });
+      expect(await readFile(knownHostsFile, "utf8")).toBe(text);
+    });
+
+    it("is accepted by a pattern that has it, and refused by one that has another host's", async () => {
+      const key = await keyOfServer();
+      const knownHostsFile = freshPins();
+      await writeFile(knownHostsFile, `[127.*]:${server.port} ${key}\n`);
+      await (await open("redis-18", settings(), { knownHostsFile })).close();
+      await writeFile(knownHostsFile, `[127.*]:${server.port} ${newKey().public.trim()}\n`);
+      await expect(open("redis-18", settings(), { knownHostsFile })).rejects.toMatchObject({ code: "connection.host-key-changed" });
+      // The pattern with another host's key says nothing of one that it leaves out.
+      await writeFile(knownHostsFile, `[127.*]:${server.port},!${name()} ${newKey().public.trim()}\n`);
+      await (await open("redis-18", settings(), { knownHostsFile })).close();
     });
   });
 
@@ -248,7 +292,7 @@ describe("what is not an SSH server", () => {
     await once(stranger, "listening");
     const attempt = openSshConnection(
       "redis-18",
-      { address, port: 2222, keyFile: base.keyFile },
+      { address, port: 2222, keyFile: base.keyFile, configFile: "none" },
       { knownHostsFile: join(base.folder, "known_hosts"), readyTimeoutMs: 400, retries: 0 },
     );
     await expect(attempt).rejects.toMatchObject({ code });
@@ -264,7 +308,7 @@ describe("what is not an SSH server", () => {
     await once(stranger, "listening");
     const attempt = openSshConnection(
       "redis-18",
-      { address, port: 2222, keyFile: base.keyFile },
+      { address, port: 2222, keyFile: base.keyFile, configFile: "none" },
       { knownHostsFile: join(base.folder, "known_hosts"), retries: 1 },
     );
     await expect(attempt).rejects.toMatchObject({ code: "connection.dropped" });
@@ -282,7 +326,7 @@ describe("sudo", () => {
     const server = await startSshServer("ssh2", base.folder, { authorizedKey: base.publicKey, sudo: refusal });
     const connection = await openSshConnection(
       "redis-18",
-      { address: server.address, port: server.port, user: server.user, keyFile: base.keyFile },
+      { address: server.address, port: server.port, user: server.user, keyFile: base.keyFile, configFile: "none" },
       { knownHostsFile: join(base.folder, "known_hosts") },
     );
     const refused = {

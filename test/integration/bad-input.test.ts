@@ -6,8 +6,8 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { waitFor } from "../../lib/base/wait.ts";
 import { numberedHosts } from "../../lib/lab/define-lab.ts";
-import { waitFor } from "../../lib/wait.ts";
 import {
   changedOf,
   fingerprints,
@@ -45,14 +45,16 @@ test("wrong use ends with 64, names what there is, and touches nothing", async (
     [["inventory", "cluster", "--format", "xml"], /Allowed choices are/],
     [["ssh", "cluster", "redis-99"], /no host "redis-99"[\s\S]*redis-18, redis-28, redis-38/],
     [["cli", "cluster", "redis-18:7000", "ping"], /no instance redis-18:7000[\s\S]*redis-18:6379/],
-    [["logs", "cluster", "redis-18", "--lines", "many"], /'many' is invalid. "many" is no number/],
-    [["status", "cluster", "--watch", "often"], /'often' is invalid. "often" is no number/],
+    [["logs", "cluster", "redis-18", "--lines", "many"], /'many' is invalid. "many" is not a number/],
+    [["status", "cluster", "--watch", "often"], /'often' is invalid. "often" is not a number/],
     [["cluster", "rebalance", "cluster", "--pipeline", "0"], /'0' is invalid. Give a whole number from 1 on/],
     [["cluster", "rebalance", "cluster", "--max-keys", "0"], /'0' is invalid. Give a number above 0/],
-    [["cluster", "restore", "cluster", "backups", "--compare", "few"], /'few' is invalid. "few" is no number/],
+    [["cluster", "restore", "cluster", "backups", "--compare", "few"], /'few' is invalid. "few" is not a number/],
     [["render", "cluster", "--os", "beos"], /--os takes rhel or debian/],
     [["render", "cluster", "redis-99"], /no host "redis-99"/],
     [["up", "../cluster"], /There is no lab/],
+    [["apply", "none.json"], /none.json can't be read: ENOENT/],
+    [["cluster", "set-timeout", "cluster", "five"], /"five" is not a number/],
   ];
   const results = await Promise.all(cases.map(([args]) => project.run(args)));
   for (const [index, result] of results.entries()) {
@@ -70,8 +72,16 @@ test("--json gives errors as a document too", async () => {
   const result = await project.run(["status", "nolab", "--json"]);
   expect(result.code).toBe(64);
   expect(JSON.parse(result.stdout)).toEqual({
-    error: { code: "project.no-such-lab", what: expect.any(String), next: "Its labs are: cluster." },
+    format: 1,
+    lab: "nolab",
+    error: { code: "project.no-such-lab", kind: "usage", what: expect.any(String), next: "Its labs are: cluster." },
   });
+  for (const words of [["status"], ["frob"], ["inventory", "cluster", "--format", "xml"]]) {
+    const { code, stdout, stderr } = await project.run([...words, "--json"]);
+    expect(JSON.parse(stdout).error.kind).toBe("usage");
+    expect(stderr).toBe("");
+    expect(code).toBe(64);
+  }
 });
 
 test("no labs file, one with a syntax error, and one with faults: all of them are told", async () => {
@@ -137,7 +147,7 @@ test("corrupt secrets and state files are told and left alone", async () => {
   expect(await readFile(file, "utf8")).toBe("{]");
 });
 
-test("two at once: the second says who works there, and since when", { timeout: 60_000 }, async () => {
+test("two at once: the second says who works there, and since when", async () => {
   await project.write(threeMasters());
   const first = project.start(["up", "cluster"]);
   const lock = join(project.folder, ".redis-lab/cluster/local/lock");
@@ -157,7 +167,7 @@ test("two at once: the second says who works there, and since when", { timeout: 
   expect((await first.result).code).toBe(0);
 });
 
-test("plan --exit-code says 2 for pending changes and 0 for none, and writes nothing on the hosts", { timeout: 60_000 }, async () => {
+test("plan --exit-code says 2 for pending changes and 0 for none, and writes nothing on the hosts", async () => {
   await project.write(threeMasters());
   expect((await project.run(["plan", "cluster", "--exit-code"])).code).toBe(2);
   expect((await project.run(["plan", "cluster"])).code).toBe(0);
@@ -232,7 +242,7 @@ test("without a compiler the package to install is named, and nothing is touched
   expect(await serversIn(project.folder)).toEqual([]);
 });
 
-test("a node that belongs to a foreign cluster is refused with a reason", { timeout: 90_000 }, async () => {
+test("a node that belongs to a foreign cluster is refused with a reason", async () => {
   const lab = smallCluster({
     hosts: numberedHosts("192.168.1", [18, 28, 38, 78]),
     layout: { ...LAYOUT, masters: [...LAYOUT.masters], standby: ["redis-78"] },
@@ -268,7 +278,7 @@ test("a node that belongs to a foreign cluster is refused with a reason", { time
   }
 });
 
-test("a master with data is not made a replica, which would empty it", { timeout: 90_000 }, async () => {
+test("a master with data is not made a replica, which would empty it", async () => {
   const lab = smallSentinel({
     hosts: numberedHosts("192.168.1", [11, 12, 21, 22]),
     layout: {
@@ -294,7 +304,7 @@ test("a master with data is not made a replica, which would empty it", { timeout
   expect(changedOf(await project.ok(["up", "sentinel"]))).toBeGreaterThan(0);
 });
 
-test("data that lies in the folder of a replica is shown and not replicated over", { timeout: 90_000 }, async () => {
+test("data that lies in the folder of a replica is shown and not replicated over", async () => {
   const lab = smallSentinel();
   const data = join(project.folder, ".redis-lab", lab.name, "local", "hosts", "redis-28", "apps", "redis", "data");
   await project.write(lab);

@@ -35,10 +35,10 @@ beforeAll(async () => {
   project = await makeProject();
   await project.write(lab());
   await project.ok(["up", "cluster"]);
-}, 120_000);
+});
 afterAll(() => project.remove());
 
-test("a setting that Redis can change while it runs is set and written, and nothing restarts", { timeout: 60_000 }, async () => {
+test("a setting that Redis can change while it runs is set and written, and nothing restarts", async () => {
   const before = await pids();
   settings = { "slowlog-max-len": 256 };
   await project.write(lab());
@@ -55,7 +55,7 @@ test("a setting that Redis can change while it runs is set and written, and noth
   expect(changedOf(await project.ok(["up", "cluster"]))).toBe(0);
 });
 
-test("what is written by hand into an owned line goes back, other lines and CONFIG REWRITE stay", { timeout: 60_000 }, async () => {
+test("what is written by hand into an owned line goes back, other lines and CONFIG REWRITE stay", async () => {
   await project.call(base, "redis-28", "CONFIG", "SET", "slowlog-log-slower-than", "12345");
   await project.call(base, "redis-28", "CONFIG", "REWRITE");
   expect(changedOf(await project.ok(["up", "cluster"])), "after CONFIG REWRITE").toBe(0);
@@ -64,15 +64,15 @@ test("what is written by hand into an owned line goes back, other lines and CONF
   await writeFile(file, `${text.replace(/^slowlog-max-len .*$/m, "slowlog-max-len 7")}\n# mine\nhz 11\n`);
   const up = await project.ok(["up", "cluster"]);
   expect(changedOf(up)).toBe(1);
-  const mended = await readFile(file, "utf8");
-  expect(mended).toMatch(/^slowlog-max-len 256$/m);
-  expect(mended).toMatch(/^hz 11$/m);
-  expect(mended).toMatch(/^# mine$/m);
+  const fixed = await readFile(file, "utf8");
+  expect(fixed).toMatch(/^slowlog-max-len 256$/m);
+  expect(fixed).toMatch(/^hz 11$/m);
+  expect(fixed).toMatch(/^# mine$/m);
   expect(await readFile(confOf("redis-28"), "utf8")).toMatch(/^slowlog-log-slower-than 12345$/m);
   expect(changedOf(await project.ok(["up", "cluster"]))).toBe(0);
 });
 
-test("a new host joins the cluster and gets its share of the slots, from everybody as much", { timeout: 60_000 }, async () => {
+test("a new host joins the cluster and gets its share of the slots, from everybody as much", async () => {
   const before = await pids();
   await project.write(
     lab({
@@ -82,14 +82,12 @@ test("a new host joins the cluster and gets its share of the slots, from everybo
   );
   const { stdout } = await project.ok(["up", "cluster"]);
   for (const host of [...ROLES.masters, "redis-78"])
-    expect(stdout).toMatch(new RegExp(`^${host}\\t\\S+\\tmaster\\t[\\d,-]+ \\(4096\\)\\t`, "m"));
+    expect(stdout).toMatch(new RegExp(`^${host} +\\S+ +master +[\\d,-]+ \\(4096\\) `, "m"));
   expect(await pids()).toEqual(expect.arrayContaining(before));
   expect(changedOf(await project.ok(["up", "cluster"]))).toBe(0);
 });
 
-test("a setting that needs a restart, and one that leaves the lab, roll through the cluster, and no acknowledged write is lost", {
-  timeout: 180_000,
-}, async () => {
+test("a setting that needs a restart, and one that leaves the lab, roll through the cluster, and no acknowledged write is lost", async () => {
   const wanted = lab({
     hosts: numberedHosts("192.168.1", [...HOSTS, 78]),
     layout: { kind: "cluster", nodeTimeoutMs: 3000, masters: [...ROLES.masters, "redis-78"], replicas: ROLES.replicas },

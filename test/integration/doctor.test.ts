@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Diagnosis } from "../../lib/operations/doctor/doctor.ts";
+import type { DoctorReport } from "../../lib/operations/doctor/doctor.ts";
 import { makeProject, smallSentinel, type TestProject } from "../support/project.ts";
 
 // What doctor finds on running instances, one fault after the other, made by hand as an operator would make it.
@@ -16,7 +16,7 @@ afterAll(() => project.remove());
 
 async function problems(): Promise<readonly string[]> {
   const { stdout } = await project.run(["doctor", "sentinel", "--json"]);
-  const { findings }: Diagnosis = JSON.parse(stdout);
+  const { findings }: DoctorReport = JSON.parse(stdout);
   return findings.filter(({ severity }) => severity === "problem").map(({ check, subject }) => `${check} ${subject}`);
 }
 

@@ -3,10 +3,11 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { numberedHosts } from "../../lib/lab/define-lab.ts";
 import type { LabInput } from "../../lib/lab/schema.ts";
+import { casesOf } from "../support/full.ts";
 import { type CliResult, changedOf, makeProject, serversIn, smallCluster, smallSentinel, type TestProject } from "../support/project.ts";
 import { randomFrom } from "../support/random.ts";
 
-// `up` is killed, and run again: it continues, adopts what the killed run has started, and ends in the same state.
+// `up` is killed, and run again: it continues, adopts what the killed run has started, and ends in the same state. `npm run test:full` kills it at every step of the way.
 
 const cluster = smallCluster({
   hosts: numberedHosts("192.168.1", [18, 28, 38, 58]),
@@ -66,7 +67,7 @@ async function completes(lab: LabInput, about: string): Promise<void> {
 let wanted: { cluster: unknown; sentinel: unknown };
 let tookMs: { cluster: number; sentinel: number };
 
-test("the state that an undisturbed run ends in", { timeout: 180_000 }, async () => {
+test("the state that an undisturbed run ends in", async () => {
   const timed = async (lab: LabInput) => {
     const begin = performance.now();
     await project.ok(["up", lab.name]);
@@ -76,16 +77,18 @@ test("the state that an undisturbed run ends in", { timeout: 180_000 }, async ()
   wanted = { cluster: await endState(cluster), sentinel: await endState(sentinel) };
 });
 
-test.each([
-  { lab: cluster, at: "the first folders", when: /^redis-\d+ folders changed/ },
-  { lab: cluster, at: "the first install", when: /^redis-\d+ install changed/ },
-  { lab: cluster, at: "the first files", when: /^redis-\d+ files changed/ },
-  { lab: cluster, at: "the first start", when: /^redis-\d+ start changed/ },
-  { lab: cluster, at: "the first slots", when: /layout changed: give \S+ the slots/ },
-  { lab: cluster, at: "the first introduction", when: /layout changed: introduce/ },
-  { lab: cluster, at: "the first replica", when: /layout changed: make/ },
-  { lab: sentinel, at: "the first start", when: /^redis-\d+ start changed/ },
-])("$lab.name killed after $at", { timeout: 120_000 }, async ({ lab, at, when }) => {
+test.each(
+  casesOf([
+    { lab: cluster, at: "the first folders", when: /^redis-\d+ folders changed/ },
+    { lab: cluster, at: "the first install", when: /^redis-\d+ install changed/ },
+    { lab: cluster, at: "the first files", when: /^redis-\d+ files changed/ },
+    { lab: cluster, at: "the first start", when: /^redis-\d+ start changed/, sample: true },
+    { lab: cluster, at: "the first slots", when: /layout changed: give \S+ the slots/ },
+    { lab: cluster, at: "the first introduction", when: /layout changed: introduce/, sample: true },
+    { lab: cluster, at: "the first replica", when: /layout changed: make/, sample: true },
+    { lab: sentinel, at: "the first start", when: /^redis-\d+ start changed/, sample: true },
+  ]),
+)("$lab.name killed after $at", async ({ lab, at, when }) => {
   await project.wipe(lab);
   const killed = await cutOff(lab, when, "SIGKILL");
   expect(killed.code, `it was not killed: no line for ${at}\n${killed.stderr}`).toBeNull();
@@ -95,19 +98,19 @@ test.each([
 
 const random = randomFrom(Number(process.env["REDIS_LAB_SEED"] ?? 4014));
 
-test.each([...Array(5).keys()].map((index) => ({ index, lab: index < 4 ? cluster : sentinel, share: random().toFixed(3) })))(
-  "$lab.name killed at a random moment ($index), after $share of its time",
-  { timeout: 120_000 },
-  async ({ lab, share }) => {
-    await project.wipe(lab);
-    const afterMs = Number(share) * tookMs[lab.name as keyof typeof tookMs];
-    await cutOff(lab, afterMs, "SIGKILL");
-    await completes(lab, `killed after ${Math.round(afterMs)} ms`);
-    expect(await endState(lab)).toEqual(wanted[lab.name as keyof typeof wanted]);
-  },
-);
+test.each(
+  casesOf(
+    [...Array(5).keys()].map((index) => ({ index, lab: index < 4 ? cluster : sentinel, share: random().toFixed(3), sample: index === 0 })),
+  ),
+)("$lab.name killed at a random moment ($index), after $share of its time", async ({ lab, share }) => {
+  await project.wipe(lab);
+  const afterMs = Number(share) * tookMs[lab.name as keyof typeof tookMs];
+  await cutOff(lab, afterMs, "SIGKILL");
+  await completes(lab, `killed after ${Math.round(afterMs)} ms`);
+  expect(await endState(lab)).toEqual(wanted[lab.name as keyof typeof wanted]);
+});
 
-test("killed again and again before it gets far, it still arrives", { timeout: 180_000 }, async () => {
+test("killed again and again before it gets far, it still arrives", async () => {
   await project.wipe(cluster);
   for (const when of [/folders changed/, /install changed/, /files changed/, /start changed/, /layout changed/])
     await cutOff(cluster, when, "SIGKILL");
@@ -115,7 +118,7 @@ test("killed again and again before it gets far, it still arrives", { timeout: 1
   expect(await endState(cluster)).toEqual(wanted.cluster);
 });
 
-test("Ctrl-C ends with 130 and a word, and the next run continues", { timeout: 120_000 }, async () => {
+test("Ctrl-C ends with 130 and a word, and the next run continues", async () => {
   await project.wipe(cluster);
   const interrupted = await cutOff(cluster, /files changed/, "SIGINT");
   expect(interrupted.code).toBe(130);

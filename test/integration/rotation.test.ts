@@ -15,7 +15,7 @@ beforeAll(async () => {
   project = await makeProject();
   await project.write(cluster, sentinel);
   await Promise.all([project.ok(["up", "cluster"]), project.ok(["up", "sentinel"])]);
-}, 180_000);
+});
 afterAll(() => project.remove());
 
 const secretsFile = (lab: string) => join(project.folder, ".redis-lab", lab, "secrets.json");
@@ -48,7 +48,6 @@ test.each([
   { lab: sentinel, hosts: [18, 28, 38] },
 ])(
   "$lab.name: --rotate-password gives every instance a new password, without a restart of a server or a lost write",
-  { timeout: 120_000 },
   async ({ lab, hosts }) => {
     const old = await project.password(lab.name);
     seen.push(old);
@@ -69,9 +68,7 @@ test.each([
   },
 );
 
-test("a password that is edited in secrets.json is brought to every instance, even when the first run is killed", {
-  timeout: 120_000,
-}, async () => {
+test("a password that is edited in secrets.json is brought to every instance, even when the first run is killed", async () => {
   const old = await project.password("cluster");
   seen.push(old);
   const file = secretsFile("cluster");
@@ -93,7 +90,7 @@ test("a password that is edited in secrets.json is brought to every instance, ev
   expect(changedOf(await project.ok(["up", "cluster"]))).toBe(0);
 });
 
-test("a rotation that was killed before it began, and asked for again, still ends with one password", { timeout: 120_000 }, async () => {
+test("a rotation that was killed before it began, and asked for again, still ends with one password", async () => {
   const old = await project.password("cluster");
   const { child, result } = project.start(["up", "cluster", "--rotate-password"]);
   const timer = setInterval(() => {

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { numberedHosts } from "../../lib/lab/define-lab.ts";
+import { nextNetwork } from "../support/addresses.ts";
 import {
   changedOf,
   fingerprints,
   makeProject,
-  nextNetwork,
   serversIn,
   smallCluster,
   smallSentinel,
@@ -42,7 +42,7 @@ beforeAll(async () => {
 });
 afterAll(() => project.remove());
 
-test("three labs come up at the same time, each on its own network", { timeout: 180_000 }, async () => {
+test("three labs come up at the same time, each on its own network", async () => {
   const runs = await Promise.all(["cluster", "sentinel", "apart"].map((name) => project.ok(["up", name])));
   expect(runs.map(({ stdout }) => /^(\S+) on local: healthy$/m.exec(stdout)?.[1])).toEqual(["cluster", "sentinel", "apart"]);
   expect(runs[1]?.stdout).toMatch(
@@ -51,7 +51,7 @@ test("three labs come up at the same time, each on its own network", { timeout: 
   expect(await serversIn(project.folder)).toHaveLength(3 + 6 + 7);
 });
 
-test("each sentinel sees all replicas and all sentinels, and has its quorum", { timeout: 60_000 }, async () => {
+test("each sentinel sees all replicas and all sentinels, and has its quorum", async () => {
   for (const at of ["redis-18:26379", "redis-28:26379", "redis-38:26379"]) {
     expect(await project.call(sentinel, at, "SENTINEL", "CKQUORUM", "mymaster")).toMatch(/^OK 3 usable Sentinels/);
   }
@@ -66,7 +66,7 @@ test("each sentinel sees all replicas and all sentinels, and has its quorum", { 
   expect(watching).toEqual(Array(3).fill("orders: redis-11:6379, users: redis-21:6379"));
 });
 
-test("a second up of each changes, writes and restarts nothing", { timeout: 60_000 }, async () => {
+test("a second up of each changes, writes and restarts nothing", async () => {
   // Sentinels write their files by themselves for a while after they met: what counts is what `up` does.
   const ignore = /\.(rdb|aof|log)$|\/state\.json$|\/sentinel\.conf$/;
   const before = { files: await fingerprints(project.folder, ignore), servers: await serversIn(project.folder) };
@@ -78,7 +78,7 @@ test("a second up of each changes, writes and restarts nothing", { timeout: 60_0
   expect({ files: await fingerprints(project.folder, ignore), servers: await serversIn(project.folder) }).toEqual(before);
 });
 
-test("a failover that happened is not undone by the next up", { timeout: 120_000 }, async () => {
+test("a failover that happened is not undone by the next up", async () => {
   const old = JSON.stringify(await project.call(sentinel, "redis-28:26379", "SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster"));
   await project.call(sentinel, "redis-28:26379", "SENTINEL", "FAILOVER", "mymaster");
   await expect
@@ -91,11 +91,32 @@ test("a failover that happened is not undone by the next up", { timeout: 120_000
   expect(JSON.stringify(await project.call(sentinel, "redis-28:26379", "SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster"))).toBe(moved);
 });
 
-test("down stops one lab and leaves the others alone; up finds the new master again", { timeout: 120_000 }, async () => {
+/** Where the failover below left the role. */
+let handedTo = "";
+
+test("failover hands a master over by the sentinels; which master has to be clear, and a cluster has a verb of its own", async () => {
+  const { from, to } = JSON.parse((await project.ok(["failover", "sentinel", "--json"])).stdout);
+  handedTo = to;
+  expect(JSON.stringify(await project.call(sentinel, "redis-28:26379", "SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster"))).toContain(
+    `.${/redis-(\d+)/.exec(to)?.[1]}"`,
+  );
+  const replica = await project.run(["failover", "sentinel", from]);
+  expect(replica.code).toBe(64);
+  expect(replica.stderr).toContain(`${from} is a replica of mymaster, and the sentinels choose which one takes over.`);
+  expect(replica.stderr).toContain(`redis-lab failover sentinel ${to}`);
+  expect((await project.run(["failover", "apart"])).stderr).toContain('"apart" has several masters: redis-11:6379, redis-21:6379.');
+  expect((await project.ok(["failover", "apart", "redis-21"])).stdout).toBe(
+    "redis-22:6379 is the master of apart on local in place of redis-21:6379\n",
+  );
+  expect((await project.run(["failover", "cluster"])).stderr).toContain("redis-lab cluster failover cluster HOST:PORT");
+});
+
+test("down stops one lab and leaves the others alone; up finds the new master again", async () => {
+  expect(handedTo).toMatch(/^redis-\d+:6379$/);
   await project.ok(["down", "sentinel"]);
   expect(await serversIn(project.folder)).toHaveLength(3 + 7);
   const result = await project.ok(["up", "sentinel"]);
-  expect(result.stdout).not.toContain("mymaster: redis-18:6379");
+  expect(result.stdout).toContain(`mymaster: ${handedTo}`);
   await project.ok(["down", "sentinel", "--purge"]);
   await project.ok(["down", "apart", "--purge"]);
   expect(await serversIn(project.folder)).toHaveLength(3);

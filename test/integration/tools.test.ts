@@ -1,12 +1,14 @@
-import { execFile, execFileSync, spawnSync } from "node:child_process";
+import { execFile, execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { readFile, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify, stripVTControlCharacters } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { parse } from "yaml";
+import { markOf, thisProcess } from "../../lib/base/process-identity.ts";
+import { waitFor } from "../../lib/base/wait.ts";
 import { numberedHosts } from "../../lib/lab/define-lab.ts";
-import { waitFor } from "../../lib/wait.ts";
 import { MAIN, makeProject, smallCluster, type TestProject } from "../support/project.ts";
 
 // The verbs that show a lab or hand it to another tool.
@@ -32,14 +34,14 @@ beforeAll(async () => {
   project = await makeProject();
   await project.write(lab);
   await project.ok(["up", "cluster"]);
-}, 120_000);
+});
 afterAll(() => project.remove());
 
 const has = (program: string) => spawnSync("sh", ["-c", `command -v ${program}`]).status === 0;
 
 test("render writes all files of the hosts with their modes, secrets as tokens unless asked for", async () => {
   const password = await project.password("cluster");
-  const rendered = JSON.parse((await project.ok(["render", "cluster", "--target", "ssh", "--out", "files", "--json"])).stdout);
+  const { files: rendered } = JSON.parse((await project.ok(["render", "cluster", "--target", "ssh", "--out", "files", "--json"])).stdout);
   const of = (host: string) => rendered.filter((each: { host: string }) => each.host === host).map(({ path }: { path: string }) => path);
   expect(of("redis-78")).toEqual(
     expect.arrayContaining([
@@ -56,8 +58,18 @@ test("render writes all files of the hosts with their modes, secrets as tokens u
     expect(await readFile(file, "utf8"), file).not.toContain(password);
   }
   await project.ok(["render", "cluster", "redis-18", "--target", "ssh", "--out", "secret", "--secrets", "--os", "debian"]);
-  expect(await readFile(join(project.folder, "secret/redis-18/apps/redis/etc/redis.conf"), "utf8")).toContain(`requirepass ${password}`);
+  const secret = join(project.folder, "secret/redis-18/apps/redis/etc/redis.conf");
+  expect(await readFile(secret, "utf8")).toContain(`requirepass ${password}`);
+  // No other user, not even for a moment: what was there before is replaced.
+  expect(((await stat(secret)).mode & 0o7777).toString(8)).toBe("600");
+  expect(((await stat(join(project.folder, "secret"))).mode & 0o7777).toString(8)).toBe("700");
   expect(existsSync(join(project.folder, "secret/redis-28"))).toBe(false);
+  expect(existsSync(join(project.folder, "files/redis-18/etc/yum.repos.d"))).toBe(true);
+  expect(existsSync(join(project.folder, "secret/redis-18/etc/yum.repos.d"))).toBe(false);
+  // A host that is a folder of this computer looks like the host that it stands for.
+  await project.ok(["render", "cluster", "redis-78", "--target", "local", "--out", "local"]);
+  expect(await readdir(join(project.folder, "local/redis-78"))).toEqual(["apps"]);
+  expect(existsSync(join(project.folder, "local/redis-78/apps/redis/etc/redis-6380.conf"))).toBe(true);
 });
 
 test("inventory --format ssh-config is what ssh reads", async (context) => {
@@ -72,9 +84,10 @@ test("inventory --format ssh-config is what ssh reads", async (context) => {
   expect(words.get("user")).toBe("admin");
   expect(words.get("identitiesonly")).toBe("yes");
   expect(words.get("identityfile")).toMatch(/lab key/);
-  // The jump host is opened with the same key, which ProxyJump would not do.
+  // The jump host is opened with the same key and the lab's pins, which ProxyJump would not do.
   expect(words.get("proxycommand")).toMatch(/^ssh -p 2200 -l hop -i '.*lab key' .* -W '\[%h\]:%p' bastion$/);
-  expect(words.get("userknownhostsfile")).toBe(join(project.folder, ".redis-lab/cluster/ssh/known_hosts"));
+  const pins = join(project.folder, ".redis-lab/cluster/ssh/known_hosts");
+  expect(words.get("userknownhostsfile")?.startsWith(`${pins} ${project.environment.HOME}/.ssh/known_hosts `)).toBe(true);
 });
 
 test("inventory for Ansible, Prometheus, clients and scripts parses as theirs", async () => {
@@ -110,32 +123,60 @@ test("cli gives the server's replies, raw in a pipe, and fails on an error reply
   expect(piped.code).toBe(1);
 });
 
-test("on a terminal cli shows types and a prompt, and the live display ends in plain rows", { timeout: 30_000 }, async (context) => {
+/** What a terminal shows of a command of the shell. `script` itself has none here, so the width is unknown where the command does not set it. */
+function onTerminal(command: string, input?: string): string {
+  return execFileSync("script", ["-qec", command, "/dev/null"], { cwd: project.folder, encoding: "utf8", input, timeout: 60_000 });
+}
+
+test("on a terminal cli shows types and a prompt, and the live display ends in plain rows", async (context) => {
   if (!has("script")) return context.skip();
-  const typed = execFileSync("script", ["-qec", `${process.execPath} ${MAIN} cli cluster redis-38`, "/dev/null"], {
-    cwd: project.folder,
-    input: "get foo\nget absent\ndbsize\nquit\n",
-    encoding: "utf8",
-  });
+  // Without a width the prompt is ours: that of redis-cli would wait for the terminal to say where its cursor is.
+  const cli = `${process.execPath} ${MAIN} cli cluster redis-38`;
+  const lines = "get foo\nget absent\ndbsize\nquit\n";
+  const typed = onTerminal(cli, lines);
   expect(typed).toContain(`${network}.38:6379> `);
   for (const reply of ['"two words"', "(nil)", "(integer) 1"]) expect(typed).toContain(reply);
-  const up = execFileSync("script", ["-qec", `stty cols 100; ${process.execPath} ${MAIN} up cluster`, "/dev/null"], {
-    cwd: project.folder,
-    encoding: "utf8",
-  });
+  expect(onTerminal(`stty cols 100; ${cli} | cat`, lines)).toMatch(/^two words\r?$/m);
+  const up = onTerminal(`stty cols 100; ${process.execPath} ${MAIN} up cluster`);
   const plain = stripVTControlCharacters(up);
   expect(plain).toMatch(/^✔ redis-18 {2}unchanged\r?$/m);
-  expect(plain).toMatch(/^✔ cluster {3}0 changed\r?$/m);
+  expect(plain).toMatch(/^✔ cluster {3}unchanged\r?$/m);
   // A terminal that does not know its width gets plain lines.
-  const narrow = execFileSync("script", ["-qec", `stty cols 0; ${process.execPath} ${MAIN} up cluster`, "/dev/null"], {
-    cwd: project.folder,
-    encoding: "utf8",
-  });
+  const narrow = onTerminal(`stty cols 0; ${process.execPath} ${MAIN} up cluster`);
   expect(narrow).not.toContain("\u001b[?25l");
   expect(narrow).toContain("0 changed");
 });
 
-test("logs shows the last lines of each instance, and follows until interrupted", { timeout: 30_000 }, async () => {
+test("on a terminal that knows its width cli is the prompt of the lab's redis-cli", async (context) => {
+  if (!has("script")) return context.skip();
+  const terminal = spawn("script", ["-qec", `stty cols 100; ${process.execPath} ${MAIN} cli cluster redis-38`, "/dev/null"], {
+    cwd: project.folder,
+    env: { ...process.env, REDISCLI_HISTFILE: "/dev/null" },
+    stdio: ["pipe", "pipe", "inherit"],
+    timeout: 60_000,
+  });
+  const ended = once(terminal, "close");
+  let seen = "";
+  terminal.stdout.on("data", (chunk: Buffer) => (seen += chunk.toString()));
+  // Typed before, it would be thrown away (TCSAFLUSH in linenoise.c).
+  // It speaks to a socket of ours, behind which the instance is.
+  const prompt = "/redis> ";
+  for (const [line, reply] of [
+    ["help\r", "redis-cli "],
+    ["dbsize\r", "(integer) "],
+  ] as const) {
+    await expect.poll(() => seen, { timeout: 30_000 }).toContain(prompt);
+    seen = "";
+    terminal.stdin.write(line);
+    await expect.poll(() => seen, { timeout: 30_000 }).toContain(reply);
+    seen = seen.slice(seen.indexOf(reply));
+  }
+  await expect.poll(() => seen, { timeout: 30_000 }).toContain(prompt);
+  terminal.stdin.end("quit\r");
+  expect((await ended)[0]).toBe(0);
+});
+
+test("logs shows the last lines of each instance, and follows until interrupted", async () => {
   const one = await project.ok(["logs", "cluster", "redis-78:6380", "-n", "2"]);
   expect(one.stdout.trimEnd().split("\n")).toHaveLength(2);
   const both = await project.ok(["logs", "cluster", "redis-78", "-n", "1"]);
@@ -165,9 +206,7 @@ test("ssh on this computer is a shell in the host's folder, with the lab's Redis
   expect((await project.run(["ssh", "cluster", "redis-18", "--", "exit", "7"])).code).toBe(7);
 });
 
-test("status --watch --json gives a document a line and ends with 130 on Ctrl-C; a reader that leaves is no fault", {
-  timeout: 30_000,
-}, async () => {
+test("status --watch --json gives a document a line and ends with 130 on Ctrl-C; a reader that leaves is no fault", async () => {
   const { child, result } = project.start(["status", "cluster", "--watch", "0.2", "--json"]);
   let seen = "";
   child.stdout?.on("data", (chunk: Buffer) => {
@@ -177,14 +216,24 @@ test("status --watch --json gives a document a line and ends with 130 on Ctrl-C;
   const { code, stdout } = await result;
   expect(code).toBe(130);
   for (const line of stdout.trimEnd().split("\n")) expect(JSON.parse(line)).toMatchObject({ lab: "cluster", healthy: true });
-  const head = await run("bash", ["-o", "pipefail", "-c", `"$0" "$1" status cluster --watch 0.2 | head -1`, process.execPath, MAIN], {
+  const head = await run("bash", ["-o", "pipefail", "-c", `"$0" "$1" status cluster --watch 0.2 | head -2`, process.execPath, MAIN], {
     cwd: project.folder,
   });
-  expect(head.stdout).toMatch(/^HOST\tINSTANCE/);
+  expect(head.stdout).toMatch(/^\d\d:\d\d:\d\d\nHOST +INSTANCE.*\n$/);
   expect(head.stderr).toBe("");
 });
 
-test("doctor finds nothing wrong with a lab that was just brought up", { timeout: 30_000 }, async () => {
+test("any run removes the temporary folders of one that was killed, and no others", async () => {
+  const folder = join(project.folder, "temporary");
+  const dead = await markOf({ ...(await thisProcess()), started: "1" });
+  const gone = ["server", "load", "script", "cli"].map((kind) => `redis-lab-${kind}-${dead}-abcdef`);
+  const stays = [`redis-lab-server-${await markOf()}-abcdef`, "redis-lab-server-abcdef", `redis-lab-${dead}`];
+  for (const name of [...gone, ...stays]) await mkdir(join(folder, name), { recursive: true });
+  await project.ok(["status", "cluster"], { env: { TMPDIR: folder } });
+  expect((await readdir(folder)).filter((name) => name.startsWith("redis-lab")).sort()).toEqual(stays.sort());
+});
+
+test("doctor finds nothing wrong with a lab that was just brought up", async () => {
   const diagnosis = JSON.parse((await project.ok(["doctor", "cluster", "--json"])).stdout);
   expect(diagnosis.findings.filter(({ severity }: { severity: string }) => severity === "problem")).toEqual([]);
 });

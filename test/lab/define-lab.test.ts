@@ -217,7 +217,11 @@ describe("a faulty lab is refused", () => {
     const faults = faultsOf(
       clusterInput({ redis: { settings: { "replica-priority": 10, nonsense: true } }, layout: layoutOf({ standby: ["redis-78:6379"] }) }),
     );
-    expect(faults.map(({ at }) => at)).toEqual(["hosts[6].instances", "redis.settings.replica-priority", "redis.settings.nonsense"]);
+    expect(faults.map(({ at }) => at)).toEqual([
+      'hosts["redis-78"].instances',
+      "redis.settings.replica-priority",
+      "redis.settings.nonsense",
+    ]);
     expect(faults[1]?.text).toContain('its word is "slave-priority"');
   });
 
@@ -237,7 +241,7 @@ test("a fault inside a field with several forms is named, not only that none of 
   const image = { location: "https://example.org/image.qcow2", sha256: "short", user: "debian", osFamily: "debian" } as const;
   const hosts = numberedHosts("192.168.1", [18], { 18: { instances: [{ port: 70_000 }] } });
   expect(faultsOf(clusterInput({ libvirt: { image }, hosts })).map(({ at, text }) => `${at}: ${text}`)).toEqual([
-    "hosts[0].instances[0].port: must be at most 55535: the cluster bus listens on port + 10000 (received 70000)",
-    'libvirt.image.sha256: must be a SHA-256: 64 hexadecimal digits in lower case (received "short")',
+    'hosts["redis-18"].instances[port 70000].port: 70000 must be at most 55535: the cluster bus listens on port + 10000',
+    'libvirt.image.sha256: "short" must be a SHA-256: 64 hexadecimal digits in lower case',
   ]);
 });

@@ -33,6 +33,8 @@ test("the definition of a VM that Terraform made", async () => {
     name: "dd-redis-18",
     id: ID,
     macs: [macOf("dd", "redis-18")],
+    interfaces: [{ network: "dd", bridge: undefined, tap: undefined }],
+    backingFiles: [],
     disks: [
       { target: "vda", device: "disk", pool: "default", volume: "dd-redis-18.qcow2", file: undefined },
       { target: "vdb", device: "disk", pool: "default", volume: "dd-redis-18-cloudinit.iso", file: undefined },

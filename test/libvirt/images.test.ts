@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { LabEvent } from "../../lib/events.ts";
+import type { LabEvent } from "../../lib/base/events.ts";
 import { ensureImage, fetchedImage, imageFile } from "../../lib/libvirt/images.ts";
 
 /** The beginning of a qcow2 image of 8 GiB (docs/interop/qcow2.txt of QEMU), and something behind it. */

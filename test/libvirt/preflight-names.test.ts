@@ -4,19 +4,22 @@ import type { Orphan } from "../../lib/libvirt/orphans.ts";
 import { findings, POOL, told, wanted } from "./support/facts.ts";
 
 const { hypervisor } = wanted();
-const READ = { kind: "read", domains: new Map(), volumes: [], networks: new Set<string>() } as const;
+const READ = { kind: "read", resources: 1, domains: new Map(), volumes: [], networks: new Map() } as const;
+const FREE = { hypervisor, usedBy: [], ours: true } as const;
 const domain = (mac: string) => ({
   name: "cluster-redis-18",
   id: "22222222-2222-2222-2222-222222222222",
   macs: [mac],
+  interfaces: [],
   disks: [],
+  backingFiles: [],
 });
 
 test("what is left over names the command that removes it, after asking", () => {
   const left: Orphan[] = [
-    { kind: "domain", hypervisor, name: "cluster-redis-18", id: "-", host: "redis-18", state: "off", volumes: [] },
-    { kind: "volume", hypervisor, name: "cluster-redis-28.qcow2", pool: "default", host: "redis-28" },
-    { kind: "network", hypervisor, name: "cluster", id: "-" },
+    { ...FREE, kind: "domain", name: "cluster-redis-18", id: "-", host: "redis-18", state: "off", volumes: [] },
+    { ...FREE, kind: "volume", name: "cluster-redis-28.qcow2", pool: "default", path: `${POOL}/cluster-redis-28.qcow2`, host: "redis-28" },
+    { ...FREE, kind: "network", name: "cluster", id: "-", bridge: "virbr1" },
   ];
   const found = findings({ orphans: left });
   expect(found.map(({ severity, code }) => [severity, code])).toEqual([
@@ -29,8 +32,9 @@ test("what is left over names the command that removes it, after asking", () => 
 
 test("a VM that runs may be somebody else's deploy", () => {
   const running: Orphan = {
+    ...FREE,
     kind: "domain",
-    hypervisor,
+    usedBy: ["cluster-redis-18"],
     name: "cluster-redis-18",
     id: "-",
     host: "redis-18",
@@ -53,7 +57,7 @@ test("a volume in a stranger's use", () => {
   const volumes = new Map([["cluster-redis-18.qcow2", path]]);
   expect(told({ volumes })).toEqual(["error volume.name-taken"]);
   expect(told({ volumes }, wanted({}, { terraform: READ }))).toEqual(["error volume.name-taken"]);
-  const known = { key: path, name: "cluster-redis-18.qcow2", pool: "default", size: 1, baseKey: undefined };
+  const known = { key: path, name: "cluster-redis-18.qcow2", pool: "default", size: 1, baseKey: undefined, hypervisor: "local" };
   expect(told({ volumes }, wanted({}, { terraform: { ...READ, volumes: [known] } }))).toEqual([]);
 });
 

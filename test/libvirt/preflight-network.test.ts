@@ -26,7 +26,8 @@ describe("its name", () => {
 
   test("is the lab's own where Terraform made it, whatever its addresses are by now", () => {
     const ours = network({ name: "cluster" });
-    const terraform = { kind: "read", domains: new Map(), volumes: [], networks: new Set([ours.id]) } as const;
+    const known = { ...ours, domain: undefined, autostart: true, hypervisor: "local" };
+    const terraform = { kind: "read", resources: 1, domains: new Map(), volumes: [], networks: new Map([[ours.id, known]]) } as const;
     expect(told({ networks: [ours] }, wanted({}, { terraform }))).toEqual([]);
     expect(told({ networks: [network({ name: "cluster", ranges: ["192.168.1.0/24"] })] })).toEqual([]);
   });

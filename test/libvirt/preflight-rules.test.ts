@@ -10,6 +10,7 @@ test("a hypervisor on which nothing is wrong", () => {
     ["storage pool", "local", "/var/lib/libvirt/images"],
     ["network", "local", "cluster, 192.168.1.0/24"],
     ["names", "local", "7 VMs"],
+    ["deployed", "local", "nothing yet"],
     ["virtualization", "local", "kvm"],
     ["memory", "local", "46.9 GiB of 62.5 GiB available"],
   ]);

@@ -7,14 +7,25 @@ import { parseTerraformState, readTerraformState } from "../../lib/libvirt/terra
 import { testdata } from "./support/testdata.ts";
 
 const POOL = "/var/lib/libvirt/images";
-const EMPTY = { kind: "read", domains: new Map(), volumes: [], networks: new Set() };
+const EMPTY = { kind: "read", resources: 0, domains: new Map(), volumes: [], networks: new Map() };
 
 test("domains, volumes and networks of a state", () => {
   const state = parseTerraformState(testdata("terraform.tfstate"));
   expect(state).toMatchObject({ kind: "read" });
   if (state.kind !== "read") return;
   expect([...state.domains]).toEqual([["5716493b-ec00-4db4-92a3-9b032e132f66", "dd-redis-18"]]);
-  expect(state.networks.size).toBe(1);
+  expect([...state.networks.values()]).toEqual([
+    {
+      id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      name: "dd",
+      mode: "nat",
+      bridge: "virbr0",
+      ranges: ["192.168.231.0/24"],
+      domain: undefined,
+      autostart: false,
+      hypervisor: undefined,
+    },
+  ]);
   expect(state.volumes.map(({ name }) => name).sort()).toEqual(["dd-redis-18-cloudinit.iso", "dd-redis-18.qcow2", "dd.base-0.qcow2"]);
   expect(state.volumes.find(({ name }) => name === "dd-redis-18.qcow2")).toEqual({
     key: `${POOL}/dd-redis-18.qcow2`,
@@ -23,6 +34,15 @@ test("domains, volumes and networks of a state", () => {
     size: 7 * 2 ** 30,
     baseKey: `${POOL}/dd.base-0.qcow2`,
   });
+});
+
+test("the hypervisor of each is the alias of its provider", () => {
+  const text = testdata("terraform.tfstate").replaceAll('dmacvicar/libvirt\\"]', 'dmacvicar/libvirt\\"].kvm-1');
+  const state = parseTerraformState(text);
+  if (state.kind !== "read") throw new Error("unreadable");
+  expect([...state.networks.values(), ...state.volumes].map(({ hypervisor }) => hypervisor)).toEqual(
+    Array.from({ length: state.networks.size + state.volumes.length }, () => "kvm-1"),
+  );
 });
 
 test.each([

@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { barredFolder, isOnPath, networksIn } from "../../lib/libvirt/this-computer.ts";
+import { barredFolder, isOnPath, networksIn, pluggedIn } from "../../lib/libvirt/this-computer.ts";
 import { testdata } from "./support/testdata.ts";
 
 test("networks of this computer, and routes to others but the default one", () => {
@@ -13,6 +13,23 @@ test("networks of this computer, and routes to others but the default one", () =
     { interface: "v0", range: "192.168.0.0/16" },
     { interface: "v0", range: "203.0.113.9/32" },
   ]);
+});
+
+test("what is plugged into what, and which of them is a bridge of Linux", () => {
+  const links = [
+    { ifname: "virbr0", linkinfo: { info_kind: "bridge" } },
+    { ifname: "vnet0", master: "virbr0", linkinfo: { info_kind: "tun" } },
+    { ifname: "br-ovs", linkinfo: { info_kind: "openvswitch" } },
+    { ifname: "eth0" },
+  ];
+  expect(pluggedIn(links)).toEqual(
+    new Map([
+      ["virbr0", { isBridge: true, master: undefined }],
+      ["vnet0", { isBridge: false, master: "virbr0" }],
+      ["br-ovs", { isBridge: false, master: undefined }],
+      ["eth0", { isBridge: false, master: undefined }],
+    ]),
+  );
 });
 
 test("the first folder that keeps a user out", async () => {

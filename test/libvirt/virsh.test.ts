@@ -2,7 +2,7 @@ import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { LabError } from "../../lib/error.ts";
+import type { LabError } from "../../lib/base/error.ts";
 import {
   connectionError,
   connectionFailure,

@@ -102,7 +102,7 @@ test("a setting that needs a restart goes round, and loses no write", async () =
   expect((await project.up()).changed).toBe(0);
 });
 
-test("a unit that somebody edited is planned and mended", async () => {
+test("a unit that somebody edited is planned and fixed", async () => {
   const machine = rig.machine("redis-78");
   const before = await processes();
   await machine.exec("sed -i 's/^LimitNOFILE=.*/LimitNOFILE=1000/' /etc/systemd/system/redis-6380.service; systemctl -q disable redis");

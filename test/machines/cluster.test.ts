@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import type { Diagnosis } from "../../lib/operations/doctor/doctor.ts";
+import type { DoctorReport } from "../../lib/operations/doctor/doctor.ts";
 import { type Rig, SEVEN, startMachines } from "./rig/rig.ts";
 import { expectCluster } from "./support/expect-layout.ts";
 import { clusterOn } from "./support/labs.ts";
@@ -99,7 +99,9 @@ test("every machine is as the lab says", async () => {
         "755 root:root /apps/redis/builds",
         "750 redis:redis /apps/redis/data",
         "750 redis:redis /apps/redis/etc",
-        ...units.map((unit) => `640 redis:redis /apps/redis/etc/${unit}.conf`).sort(),
+        ...[...units.map((unit) => `${unit}.conf`), ...units.map((unit) => `${unit === "redis" ? "redis-6379" : unit}-before-start.sh`)]
+          .map((file) => `640 redis:redis /apps/redis/etc/${file}`)
+          .sort(),
         "750 redis:redis /apps/redis/logs",
         "755 redis:redis /apps/redis/run",
         "",
@@ -116,7 +118,7 @@ test("every machine is as the lab says", async () => {
     expect(await machine.exec("getent passwd redis")).toMatch(/:\/usr\/sbin\/nologin\n$/);
     expect(
       await machine.exec(
-        "find /apps /etc /usr/bin /tmp /var/tmp \\( -name '*.tmp*' -o -name '*.part*' -o -name 'redis-lab-*' \\) | grep -v systemd-private || :",
+        "find /apps /etc /usr/bin /tmp /var/tmp \\( -name '*.tmp*' -o -name '*.part*' -o -name 'redis-lab-*' \\) | grep -vE 'systemd-private|^/etc/logrotate.d/redis-lab-cluster$' || :",
       ),
     ).toBe("");
   }
@@ -124,7 +126,7 @@ test("every machine is as the lab says", async () => {
 
 test("doctor finds what such machines lack, and nothing else", async () => {
   const doctor = await project.run("doctor", ["--json"]);
-  const { findings } = JSON.parse(doctor.stdout) as Diagnosis;
+  const { findings } = JSON.parse(doctor.stdout) as DoctorReport;
   // A container's limit of open files may be too low for 65535 clients; that is all there is to find.
   const limits = await rig.machine("redis-18").exec("cat /proc/$(systemctl show -p MainPID --value redis)/limits");
   const enough = Number(/^Max open files +(\d+)/m.exec(limits)?.[1]) >= 65_535 + 32;

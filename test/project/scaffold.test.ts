@@ -40,6 +40,16 @@ test("a project has the versions that this redis-lab is tested with", async () =
   for (const [name, wanted] of Object.entries(all)) expect(wanted, name).toBe({ ...ours.dependencies, ...ours.devDependencies }[name]);
 });
 
+test("with cdktn the name cdktf is an alias of it, and its own CLI deploys", async () => {
+  expect((await scaffold(join(folder, "forked"), "cdktn")).cdk).toBe("cdktn");
+  const { devDependencies: ours } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
+  const { dependencies, devDependencies, scripts } = JSON.parse(await readFile(join(folder, "forked", "package.json"), "utf8"));
+  expect(dependencies).toMatchObject({ cdktf: `npm:cdktn@${ours.cdktn}`, constructs: ours.constructs });
+  expect(devDependencies).toMatchObject({ cdktn: ours.cdktn, "cdktn-cli": ours.cdktn });
+  expect(devDependencies).not.toHaveProperty("cdktf-cli");
+  expect(scripts).toMatchObject({ deploy: "cdktn deploy cluster", destroy: "cdktn destroy cluster" });
+});
+
 test("its labs are valid, and the environment in the comment is one more lab", async () => {
   await scaffold(join(folder, "labs"));
   const file = join(folder, "labs", "stacks", "labs.ts");

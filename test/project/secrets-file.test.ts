@@ -29,7 +29,7 @@ test("an edited password begins a new generation and keeps the former one until 
   expect(second).toMatchObject({ password: "another-Password-1", previous: first.password });
   expect(second.generation).not.toBe(first.generation);
   expect(await loadSecrets(project, lab, {})).toEqual(second);
-  await settleSecrets(project, lab);
+  await settleSecrets(project, lab, second);
   expect(await loadSecrets(project, lab, {})).toEqual({ password: "another-Password-1", generation: second.generation });
 });
 
@@ -68,4 +68,30 @@ test("a corrupt file is refused without showing what is in it", async () => {
   const failure = loadSecrets(project, lab, {});
   await expect(failure).rejects.toMatchObject({ code: "project.corrupt-file" });
   await expect(failure).rejects.not.toThrow("half-a-Secret");
+});
+
+test("first runs at the same time end with one password", async () => {
+  const all = await Promise.all(Array.from({ length: 8 }, () => loadSecrets(project, lab, {})));
+  expect(new Set(all.map(({ password, generation }) => `${password} ${generation}`)).size).toBe(1);
+});
+
+test("a rotation that did not come to its end goes on; a second one would forget the password that instances have", async () => {
+  const first = await loadSecrets(project, lab, {});
+  await rotateSecrets(project, lab);
+  const second = await loadSecrets(project, lab, {});
+  await rotateSecrets(project, lab);
+  expect(await loadSecrets(project, lab, {})).toEqual({ ...second, previous: first.password });
+  await settleSecrets(project, lab, second);
+  await rotateSecrets(project, lab);
+  expect((await loadSecrets(project, lab, {})).previous).toBe(second.password);
+});
+
+test("what was changed again meanwhile is not settled by who brought the one before", async () => {
+  const first = await loadSecrets(project, lab, {});
+  await rotateSecrets(project, lab);
+  const second = await loadSecrets(project, lab, {});
+  await settleSecrets(project, lab, first);
+  expect((await loadSecrets(project, lab, {})).previous).toBe(first.password);
+  await settleSecrets(project, lab, second);
+  expect((await loadSecrets(project, lab, {})).previous).toBeUndefined();
 });

@@ -29,6 +29,18 @@ test("without a named target the live one is meant, else the last one", async ()
   expect(await chooseTarget(project, lab, "ssh")).toBe("ssh");
 });
 
+test("VMs whose first up has not come to its end are meant, unless the lab was up elsewhere since", async () => {
+  const vms = { "redis-18": { domainId: "a", vcpus: 1, memoryMiB: 64 } };
+  await writeState(statePaths(project, lab.name, "libvirt"), { ...EMPTY_STATE, vms });
+  expect(await chooseTarget(project, lab, undefined)).toBe("libvirt");
+  await writeState(statePaths(project, lab.name, "local"), { ...EMPTY_STATE, lastUp: "2026-01-01T00:00:00Z" });
+  expect(await chooseTarget(project, lab, undefined)).toBe("local");
+  await writeState(statePaths(project, lab.name, "libvirt"), { ...EMPTY_STATE, deployBegan: "2026-01-02T00:00:00Z" });
+  expect(await chooseTarget(project, lab, undefined)).toBe("libvirt");
+  await writeState(statePaths(project, lab.name, "local"), { ...EMPTY_STATE, lastUp: "2026-01-03T00:00:00Z" });
+  expect(await chooseTarget(project, lab, undefined)).toBe("local");
+});
+
 test("two live targets are an error that names both", async () => {
   for (const target of ["local", "ssh"] as const)
     await writeState(statePaths(project, lab.name, target), { ...EMPTY_STATE, live: true, lastUp: "2026-01-01T00:00:00Z" });

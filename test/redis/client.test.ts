@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { connect, createServer, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { connectRedis, connectStream } from "../../lib/redis/client.ts";
@@ -261,5 +261,35 @@ describe("ending", () => {
     const client = await connectRedis({ address: "127.0.0.1", port }, dial, { passwords: [] });
     await expect(client.call(["PING"])).rejects.toMatchObject({ code: "redis.protocol" });
     web.close();
+  });
+
+  test.each([
+    ["a value of four gigabytes", "$4294967296\r\n", ["GET", "k"]],
+    ["arrays of millions within arrays of millions", "*15000000\r\n".repeat(8), ["CLUSTER", "SLOTS"]],
+    ["a status that does not end", undefined, ["PING"]],
+  ])("what answers with %s is hung up on before it fills the memory", async (_what, answer, command) => {
+    const hostile = createServer((socket) => {
+      socket.on("error", () => {});
+      const chunk = Buffer.alloc(1 << 20, "x");
+      const more = () => {
+        while (socket.writable && socket.write(chunk)) {}
+      };
+      socket.once("data", () => {
+        socket.write(answer ?? "+");
+        socket.on("drain", more);
+        more();
+      });
+    }).listen(0, "127.0.0.1");
+    await once(hostile, "listening");
+    const { port } = hostile.address() as AddressInfo;
+    const client = await connectRedis({ address: "127.0.0.1", port }, dial, { passwords: [], timeoutMs: 60_000 });
+    const before = process.memoryUsage.rss();
+    await expect(client.call(command)).rejects.toMatchObject({
+      code: "redis.reply-too-long",
+      what: expect.stringMatching(/^What listens at 127\.0\.0\.1:\d+ answers [A-Z ]+ with more than 134 MB; the connection was ended\.$/),
+    });
+    expect(process.memoryUsage.rss() - before).toBeLessThan(600e6);
+    expect(client.closed).toBe(true);
+    hostile.close();
   });
 });

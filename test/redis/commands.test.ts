@@ -13,8 +13,8 @@ import {
   setMinReplicasToWrite,
   stopReplicating,
 } from "../../lib/redis/commands.ts";
-import { directiveKeys, mergeRedisConf, mergeSentinelConf } from "../../lib/redis/conf.ts";
-import { runtimeChanges } from "../../lib/redis/conf-runtime.ts";
+import { directiveKeys, mergeRedisConf, mergeSentinelConf } from "../../lib/redis/conf/conf.ts";
+import { runtimeChanges } from "../../lib/redis/conf/runtime.ts";
 import {
   sentinelAddressOf,
   sentinelCheckQuorum,
@@ -25,10 +25,13 @@ import {
   sentinelRemove,
   sentinelReplicas,
   sentinelSet,
+  sentinelSetPassword,
 } from "../../lib/redis/sentinel-commands.ts";
 import type { RedisClient } from "../../lib/redis/types.ts";
+import type { Version } from "../../lib/redis/version.ts";
 import { wordsOf } from "../../lib/redis/words.ts";
 import { nextAddress, startServer, type TestServer, testedVersion } from "../support/redis.ts";
+import { redisVersion } from "../support/versions.ts";
 
 const password = "sesame-open-0123456789";
 const settings = [
@@ -47,7 +50,7 @@ const settings = [
 const servers: TestServer[] = [];
 const clients: RedisClient[] = [];
 let [master, replica, sentinel]: RedisClient[] = [];
-let version = "";
+let version: Version;
 
 async function enter(server: TestServer): Promise<RedisClient> {
   servers.push(server);
@@ -65,7 +68,7 @@ async function enter(server: TestServer): Promise<RedisClient> {
 }
 
 beforeAll(async () => {
-  version = testedVersion();
+  version = redisVersion(testedVersion());
   // From 7.0 on an instance on loopback would connect from 127.0.0.1: `bind` no longer says where from.
   const start = (address: string) =>
     startServer({ address, config: wordsOf(version).has("bind-source-addr") ? `${settings}\nbind-source-addr ${address}` : settings });
@@ -102,7 +105,7 @@ describe("replication", () => {
     const [a, b] = [use(master), use(replica)];
     await a.call(["SET", "k", "v"]);
     await replicaOf(b, at(0));
-    await expect.poll(async () => (await readServerInfo(b)).masterLink, { timeout: 10_000 }).toBe("up");
+    await expect.poll(async () => (await readServerInfo(b)).masterLink, { timeout: 60_000 }).toBe("up");
     expect(await readServerInfo(b)).toMatchObject({
       mode: "standalone",
       role: "replica",
@@ -113,7 +116,7 @@ describe("replication", () => {
       keys: 1,
     });
     await expect
-      .poll(async () => (await readServerInfo(a)).replicas, { timeout: 10_000 })
+      .poll(async () => (await readServerInfo(a)).replicas, { timeout: 60_000 })
       .toMatchObject([{ address: at(1).address, port: at(1).port, state: "online" }]);
     expect(await readServerInfo(a)).toMatchObject({ role: "master", masterHost: undefined, processId: at(0).process.pid });
     await expect.poll(async () => (await readServerInfo(b)).offset - (await readServerInfo(a)).offset).toBe(0);
@@ -196,14 +199,25 @@ describe("sentinel", () => {
       "sentinel deny-scripts-reconfig yes",
     ].join("\n");
 
-  test("watches, is changed, and its file is state around our lines", { timeout: 60_000 }, async () => {
+  test("watches, is changed, and its file is state around our lines", async () => {
     const s = use(sentinel);
     expect(await sentinelMasters(s)).toEqual([]);
     expect(await sentinelMaster(s, name)).toBeUndefined();
     expect(await sentinelReplicas(s, name)).toEqual([]);
     expect(await sentinelAddressOf(s, name)).toBeUndefined();
+    // Any client that reaches the port may listen, and 4.0 publishes what is set.
+    const spy = connect({ host: at(2).address, port: 26379 });
+    let heard = "";
+    spy.on("data", (chunk) => (heard += String(chunk)));
+    spy.write("PSUBSCRIBE *\r\n");
+    await expect.poll(() => heard, { timeout: 60_000 }).toContain("psubscribe");
+    const ended = once(spy, "close");
     await sentinelMonitor(s, name, at(0), 1);
-    await sentinelSet(s, name, "auth-pass", password);
+    await sentinelSetPassword(s, name, password);
+    await ended;
+    expect(heard).not.toMatch(/\+set|auth-pass/);
+    expect((await sentinelMaster(s, name))?.name).toBe(name);
+    await expect(sentinelSetPassword(s, "nosuch", password)).rejects.toThrow(/No such master/);
     await sentinelSet(s, name, "down-after-milliseconds", 10_000);
     expect(await sentinelMasters(s)).toMatchObject([
       {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { formatArgument, formatDirective, quoted } from "../../lib/redis/conf-value.ts";
+import { formatArgument, formatDirective, quoted } from "../../lib/redis/conf/value.ts";
 import { splitArguments, splitWords } from "../../lib/redis/split.ts";
 
 describe("splitWords", () => {

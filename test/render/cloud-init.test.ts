@@ -3,12 +3,12 @@ import { parse } from "yaml";
 import { defineLab } from "../../lib/lab/define-lab.ts";
 import type { LabInput } from "../../lib/lab/schema.ts";
 import { planVms, vmNetworkView } from "../../lib/lab/vms.ts";
-import { type CloudInit, renderCloudInit } from "../../lib/render/cloud-init.ts";
+import { type CloudInitFiles, renderCloudInit } from "../../lib/render/cloud-init.ts";
 import { clusterInput } from "../support/labs.ts";
 
 const KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIH2vkNOu1tdIQRNKMRAsMvxBLKCZUTdeCRXQ2lT1XRU6 redis-lab cluster";
 
-function rendered(input: LabInput = clusterInput(), host = 0, publicKey = KEY): CloudInit {
+function rendered(input: LabInput = clusterInput(), host = 0, publicKey = KEY): CloudInitFiles {
   const lab = defineLab(input);
   const plan = planVms(lab);
   const vm = plan.vms[host];

@@ -1,12 +1,12 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { defineLab } from "../../lib/lab/define-lab.ts";
+import type { OsFamilyName } from "../../lib/lab/os.ts";
 import type { LabInput } from "../../lib/lab/schema.ts";
 import { mergeBlock } from "../../lib/render/block.ts";
-import type { OsFamily } from "../../lib/render/os.ts";
 import { renderHost } from "../../lib/render/render.ts";
 import type { RenderedFile } from "../../lib/render/rendered-file.ts";
 import { clusterInput, sentinelInput } from "../support/labs.ts";
@@ -15,13 +15,22 @@ import { hostOf, placed, SECRETS } from "./placements.ts";
 const folder = mkdtempSync(join(tmpdir(), "redis-lab-units-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-function filesOf(input: LabInput, os: OsFamily = "rhel", host = "redis-18"): RenderedFile[] {
+function filesOf(input: LabInput, os: OsFamilyName = "rhel", host = "redis-18"): RenderedFile[] {
   const placement = placed(defineLab(input), "ssh");
   return renderHost(placement, hostOf(placement, host), SECRETS, os);
 }
 
 function unitsOf(input: LabInput, host?: string): RenderedFile[] {
-  return filesOf(input, "rhel", host).filter(({ step }) => step === "units");
+  return filesOf(input, "rhel", host).filter(({ path }) => path.endsWith(".service"));
+}
+
+/** Each unit of a host with its drop-in, as a newer systemd reads the two. */
+function hardenedUnitsOf(input: LabInput, host?: string): RenderedFile[] {
+  const files = filesOf(input, "rhel", host);
+  return unitsOf(input, host).map((unit) => {
+    const [dropIn] = files.filter(({ path }) => path.startsWith(`${unit.path}.d/`));
+    return { ...unit, content: `${unit.content}\n${dropIn?.content}` };
+  });
 }
 
 /** Complaints of the real parser about a unit; undefined where this computer has no systemd-analyze. */
@@ -43,7 +52,6 @@ describe("units", () => {
 
   test("one per instance, under names of their own", () => {
     expect(units.map(({ path }) => basename(path))).toEqual(["redis.service", "redis-sentinel.service", "redis-6380.service"]);
-    expect(new Set(units.map(({ content }) => /^RuntimeDirectory=(.*)$/m.exec(content)?.[1])).size).toBe(units.length);
   });
 
   test.each(units)("$path is read without complaint", (unit) => {
@@ -52,8 +60,32 @@ describe("units", () => {
     expect(unit.content).toMatch(/^User=redis$/m);
     // What systemd 219 would read otherwise, or not at all.
     expect(unit.content).not.toMatch(
-      /^(ExecStop|ExecReload|PIDFile|StartLimitIntervalSec|ReadWritePaths|SystemCallFilter|StateDirectory)=|=infinity|=strict|^Exec\w+=[+!-]/m,
+      /^(ExecReload|PIDFile|StartLimitIntervalSec|ReadWritePaths|SystemCallFilter|StateDirectory)=|=infinity|=strict|^Exec\w+=[+!-]/m,
     );
+  });
+
+  test.each(hardenedUnitsOf(sentinelInput()))("$path with its drop-in is read without complaint, and is hardly exposed", (unit) => {
+    expect(unit.content).toMatch(/^MemoryDenyWriteExecute=yes$/m);
+    expect(complaints(unit) ?? "").toBe("");
+    const { error, stdout } = spawnSync(
+      "systemd-analyze",
+      ["security", "--offline=true", "--no-pager", join(folder, basename(unit.path))],
+      {
+        encoding: "utf8",
+      },
+    );
+    // Offline since 250.
+    const level = error === undefined ? /^→ Overall exposure level for \S+: ([\d.]+)/m.exec(stdout)?.[1] : undefined;
+    if (level !== undefined) expect(Number(level)).toBeLessThanOrEqual(2.5);
+  });
+
+  test("the drop-in is for the versions that know it alone", () => {
+    const dropIns = filesOf(sentinelInput()).filter(({ path }) => path.includes(".service.d/"));
+    expect(dropIns.map(({ path }) => path)).toEqual([
+      "/etc/systemd/system/redis.service.d/10-redis-lab.conf",
+      "/etc/systemd/system/redis-sentinel.service.d/10-redis-lab.conf",
+    ]);
+    expect(new Set(dropIns.map(({ sinceSystemd }) => sinceSystemd))).toEqual(new Set([247]));
   });
 
   test("the parser does find a fault", () => {
@@ -89,23 +121,68 @@ describe("units", () => {
 });
 
 describe("files of the system", () => {
+  test("the kernel settings are read after those of /etc/sysctl.conf", () => {
+    const path = filesOf(sentinelInput()).find(({ step }) => step === "sysctl")?.path ?? "";
+    // systemd-sysctl reads by name; Debian and CentOS 7 link /etc/sysctl.conf as 99-sysctl.conf.
+    expect([basename(path), "99-sysctl.conf"].sort()).toEqual(["99-sysctl.conf", "99-zz-redis-lab-sentinel.conf"]);
+  });
+
+  test("the logs of every instance are rotated, as logrotate itself reads it", () => {
+    const file = filesOf(sentinelInput({ redis: { prefix: join(folder, "logs") }, os: { user: "redis" } })).find(
+      ({ step }) => step === "log-rotation",
+    );
+    const logs = join(folder, "logs", "logs");
+    mkdirSync(logs, { recursive: true });
+    for (const name of ["redis-6379.log", "sentinel-26379.log"]) writeFileSync(join(logs, name), "line\n");
+    // It changes to the user only as root; the test may be anybody.
+    const content = (file?.content ?? "").replace(/^ *su .*\n/gm, "");
+    expect(content).not.toBe(file?.content);
+    const config = join(folder, "logrotate.conf");
+    writeFileSync(config, content, { mode: 0o644 });
+    const { error, status, stderr } = spawnSync("/usr/sbin/logrotate", ["--force", "--state", join(folder, "state"), config], {
+      encoding: "utf8",
+    });
+    if (error !== undefined) return;
+    expect([status, stderr]).toEqual([0, ""]);
+    expect(readdirSync(logs).sort()).toEqual(["redis-6379.log.1", "sentinel-26379.log.1"]);
+  });
+
+  test("name the hosts, VMs by their full name as well, which no DNS knows", () => {
+    const hosts = (target: "ssh" | "libvirt", input = clusterInput()) => {
+      const placement = placed(defineLab(input), target);
+      const files = renderHost(placement, hostOf(placement, "redis-18"), SECRETS, "rhel");
+      return files.find(({ path }) => path === "/etc/hosts")?.content.match(/^\d.*$/gm)?.[0];
+    };
+    expect(hosts("ssh")).toBe("192.168.1.18 redis-18");
+    expect(hosts("libvirt")).toBe("192.168.1.18 redis-18.cluster.internal redis-18");
+    expect(hosts("libvirt", clusterInput({ libvirt: { network: { mode: "nat", domain: "lab.test" } } }))).toBe(
+      "192.168.1.18 redis-18.lab.test redis-18",
+    );
+  });
+
   test("differ by family in where rc.local is and in the package sources", () => {
-    const outline = (os: OsFamily) => filesOf(clusterInput(), os).map(({ path, step }) => `${step} ${path}`);
+    const outline = (os: OsFamilyName) => filesOf(clusterInput(), os).map(({ path, step }) => `${step} ${path}`);
     expect(outline("debian")).toEqual([
-      "sysctl /etc/sysctl.d/90-redis-lab.conf",
+      "sysctl /etc/sysctl.d/99-zz-redis-lab-cluster.conf",
       "thp /etc/rc.local",
       "hosts-file /etc/hosts",
+      "log-rotation /etc/logrotate.d/redis-lab-cluster",
       "units /etc/systemd/system/redis.service",
+      "units /etc/systemd/system/redis.service.d/10-redis-lab.conf",
       "files /apps/redis/etc/redis.conf",
+      "files /apps/redis/etc/redis-6379-before-start.sh",
     ]);
     expect(outline("rhel")).toEqual([
       "package-sources /etc/yum.repos.d/CentOS-Base.repo",
       "package-sources /etc/yum/pluginconf.d/fastestmirror.conf",
-      "sysctl /etc/sysctl.d/90-redis-lab.conf",
+      "sysctl /etc/sysctl.d/99-zz-redis-lab-cluster.conf",
       "thp /etc/rc.d/rc.local",
       "hosts-file /etc/hosts",
+      "log-rotation /etc/logrotate.d/redis-lab-cluster",
       "units /etc/systemd/system/redis.service",
+      "units /etc/systemd/system/redis.service.d/10-redis-lab.conf",
       "files /apps/redis/etc/redis.conf",
+      "files /apps/redis/etc/redis-6379-before-start.sh",
     ]);
   });
 
@@ -113,7 +190,7 @@ describe("files of the system", () => {
     const steps = new Set(
       filesOf(clusterInput({ os: { yumMirrors: [], sysctl: {}, transparentHugepages: "leave" } })).map(({ step }) => step),
     );
-    expect([...steps].sort()).toEqual(["files", "hosts-file", "units"]);
+    expect([...steps].sort()).toEqual(["files", "hosts-file", "log-rotation", "units"]);
     const text = filesOf(clusterInput({ os: { sysctl: {} } })).find(({ kind }) => kind === "redis-conf")?.content;
     expect(text).not.toContain("tcp-backlog");
   });

@@ -6,26 +6,28 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { waitFor } from "../../lib/base/wait.ts";
 import { defineLab } from "../../lib/lab/define-lab.ts";
 import { type PlacedInstance, type Placement, placedInstances, placeLab } from "../../lib/lab/placement.ts";
 import type { LabInput } from "../../lib/lab/schema.ts";
 import { connectRedis } from "../../lib/redis/client.ts";
-import { directiveKeys, mergeRedisConf, mergeSentinelConf } from "../../lib/redis/conf.ts";
+import { directiveKeys, mergeRedisConf, mergeSentinelConf } from "../../lib/redis/conf/conf.ts";
 import { parseInfo } from "../../lib/redis/info.ts";
 import { pairsOf } from "../../lib/redis/pairs.ts";
 import type { Dial, RedisClient } from "../../lib/redis/types.ts";
+import type { Version } from "../../lib/redis/version.ts";
 import { wordsOf } from "../../lib/redis/words.ts";
 import { workingFolders } from "../../lib/render/folders.ts";
 import { renderHost } from "../../lib/render/render.ts";
 import { renderSentinelConf } from "../../lib/render/sentinel-conf.ts";
-import { waitFor } from "../../lib/wait.ts";
 import { clusterInput, sentinelInput } from "../support/labs.ts";
 import { nextAddress, redisBin } from "../support/redis.ts";
+import { redisVersion } from "../support/versions.ts";
 import { SECRETS } from "./placements.ts";
 
 // Real servers read the rendered files. The folder has a space and a quote in its name, as a user's project folder may.
 let folder = "";
-let version = "";
+let version: Version;
 const loopback = nextAddress().replace(/\.\d+$/, ".0/24");
 const running = new Map<string, ChildProcess>();
 const clients: RedisClient[] = [];
@@ -39,7 +41,7 @@ const dial: Dial = async (host, port) => {
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'redis-lab it\'s "here" '));
   const { stdout } = await promisify(execFile)(join(redisBin(), "redis-server"), ["--version"]);
-  version = /v=(\d+\.\d+\.\d+)/.exec(stdout)?.[1] ?? "";
+  version = redisVersion(/v=(\d+\.\d+\.\d+)/.exec(stdout)?.[1] ?? "");
 });
 afterEach(async () => {
   for (const client of clients.splice(0)) client.close();
@@ -135,7 +137,7 @@ describe("a redis-server of the cluster lab", () => {
         daemonize: "no",
         supervised: "systemd",
       });
-      expect(await info(client)).toMatchObject({ cluster_enabled: "1", redis_version: version });
+      expect(await info(client)).toMatchObject({ cluster_enabled: "1", redis_version: version.text });
       expect(await readFile(join(data, `nodes-${port}.conf`), "utf8")).toContain("myself");
       expect((await readFile(placed.pidFile, "utf8")).trim()).toBe(String(running.get(placed.id)?.pid));
       // A computer may not allow so many open files; Redis then says so and goes on.
@@ -198,7 +200,7 @@ describe("a redis-server of the cluster lab", () => {
 
 describe("the sentinel lab", () => {
   // 7.0 waits 5 s for further replicas before a full synchronisation.
-  test("forms from the files alone: replicas in sync, sentinels agree", { timeout: 90_000 }, async () => {
+  test("forms from the files alone: replicas in sync, sentinels agree", async () => {
     const placement = await place(sentinelInput());
     const master = await start(instance(placement, "redis-18:6379"));
     expect((await effective(master, "save"))["save"]).toBe("900 1 300 10 60 10000");

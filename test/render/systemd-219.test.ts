@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { defineLab } from "../../lib/lab/define-lab.ts";
+import { OS_FAMILY_NAMES } from "../../lib/lab/os.ts";
 import type { LabInput } from "../../lib/lab/schema.ts";
-import { OS_FAMILY_NAMES } from "../../lib/render/os.ts";
 import { renderHost } from "../../lib/render/render.ts";
 import { cluster, sentinel } from "../../stacks/labs.ts";
 import { clusterInput, sentinelInput } from "../support/labs.ts";

@@ -1,16 +1,21 @@
 import { describe, expect, test } from "vitest";
 import { defineLab } from "../../lib/lab/define-lab.ts";
 import type { LabInput } from "../../lib/lab/schema.ts";
-import { parseConf } from "../../lib/redis/conf-line.ts";
+import { parseConf } from "../../lib/redis/conf/line.ts";
 import { renderHost } from "../../lib/render/render.ts";
 import { renderTemplate } from "../../lib/render/template.ts";
 import { clusterInput, sentinelInput } from "../support/labs.ts";
+import { redisVersion } from "../support/versions.ts";
 import { hostOf, placed, SECRETS } from "./placements.ts";
 
 type Settings = NonNullable<NonNullable<LabInput["redis"]>["settings"]>;
 
 function redisConf(settings: Settings, version?: string): string {
-  const placement = placed(defineLab(sentinelInput({ redis: { settings } })), "ssh", version);
+  const placement = placed(
+    defineLab(sentinelInput({ redis: { settings } })),
+    "ssh",
+    version === undefined ? undefined : redisVersion(version),
+  );
   return contentOf(placement, "/apps/redis/etc/redis.conf");
 }
 

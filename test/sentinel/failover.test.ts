@@ -1,16 +1,16 @@
 import { describe, expect, test } from "vitest";
-import type { Emit } from "../../lib/events.ts";
+import type { Emit } from "../../lib/base/events.ts";
+import { type Attempt, waitFor } from "../../lib/base/wait.ts";
 import { connectRedis } from "../../lib/redis/client.ts";
 import { setMinReplicasToWrite } from "../../lib/redis/commands.ts";
+import { raiseFence } from "../../lib/redis/fence.ts";
 import { RedisReplyError } from "../../lib/redis/reply-error.ts";
 import type { EngineInstance, InstanceAccess, RedisClient } from "../../lib/redis/types.ts";
 import { failOverFenced } from "../../lib/sentinel/failover.ts";
-import { raiseFence } from "../../lib/sentinel/fence.ts";
 import { currentMaster } from "../../lib/sentinel/master.ts";
 import { observeSentinel } from "../../lib/sentinel/observe.ts";
 import { restartOrder } from "../../lib/sentinel/plan.ts";
 import type { SentinelWanted } from "../../lib/sentinel/types.ts";
-import { type Look, waitFor } from "../../lib/wait.ts";
 import { dial, PASSWORD, TestLayout, watching } from "./layout.ts";
 
 const THREE = { servers: ["a", "b", "c"], sentinels: ["a", "b", "c"] };
@@ -94,7 +94,7 @@ function withInterloper(
 }
 
 /** Sentinel `a` names another master than `a`, and works on nothing any more. */
-async function failedOver(lab: TestLayout): Promise<Look<undefined>> {
+async function failedOver(lab: TestLayout): Promise<Attempt<undefined>> {
   const address = await lab.call("a:26379", "SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster");
   const flags = await lab.call("a:26379", "SENTINEL", "MASTER", "mymaster");
   const over = !String(address).startsWith(`${lab.instances.get("a:6379")!.address},`) && !String(flags).includes("failover_in_progress");
@@ -106,9 +106,7 @@ async function masterOf(lab: TestLayout, wanted: SentinelWanted): Promise<Engine
 }
 
 describe.concurrent("failover of real servers", () => {
-  test("a master killed with SIGKILL: the sentinels' choice stays, and nothing is planned against it", { timeout: 90_000 }, async ({
-    onTestFinished,
-  }) => {
+  test("a master killed with SIGKILL: the sentinels' choice stays, and nothing is planned against it", async ({ onTestFinished }) => {
     const { lab, wanted } = await TestLayout.formed(THREE, onTestFinished);
     await lab.call("a:6379", "SET", "key", "value");
     await lab.running.get("a:6379")!.stop({ signal: "SIGKILL", keep: true });
@@ -146,7 +144,7 @@ describe.concurrent("failover of real servers", () => {
     expect(order.slice(3)).toEqual(["a:26379", "b:26379", "c:26379"]);
   });
 
-  test("a fenced failover loses no acknowledged write, several times in a row", { timeout: 90_000 }, async ({ onTestFinished }) => {
+  test("a fenced failover loses no acknowledged write, several times in a row", async ({ onTestFinished }) => {
     const { lab, wanted } = await TestLayout.formed(CALM, onTestFinished);
     const writer = new Writer(lab, wanted);
     let master = wanted.masters[0]!.master.id;
@@ -168,9 +166,9 @@ describe.concurrent("failover of real servers", () => {
     expect(writer.errors).toContain("NOREPLICAS");
   });
 
-  test("the old master writes its file only when every sentinel names the new one: a slow disk must not look like its death", {
-    timeout: 90_000,
-  }, async ({ onTestFinished }) => {
+  test("the old master writes its file only when every sentinel names the new one: a slow disk must not look like its death", async ({
+    onTestFinished,
+  }) => {
     const { lab, wanted } = await TestLayout.formed(CALM, onTestFinished);
     const seen: unknown[] = [];
     const access = watching(lab, async (id, command, next) => {
@@ -185,9 +183,7 @@ describe.concurrent("failover of real servers", () => {
     expect(new Set(seen.map((address) => String(address)))).toEqual(new Set([`${lab.instances.get(next)!.address},6379`]));
   });
 
-  test("a failover by somebody else, while a sentinel is slow to answer, is not followed by another one", { timeout: 90_000 }, async ({
-    onTestFinished,
-  }) => {
+  test("a failover by somebody else, while a sentinel is slow to answer, is not followed by another one", async ({ onTestFinished }) => {
     const { lab, wanted } = await TestLayout.formed(CALM, onTestFinished);
     const { access, emit, orders } = withInterloper(lab, "is asked to fail over");
     const next = await failOverFenced("mymaster", wanted, access, { ...lab.options, emit });
@@ -198,9 +194,9 @@ describe.concurrent("failover of real servers", () => {
     expect(observation.sentinels.get("a:26379")).toMatchObject({ masters: [{ configEpoch: 1 }] });
   });
 
-  test("a failover by somebody else, while the replicas catch up, ends the attempt; the old master takes no writes again", {
-    timeout: 90_000,
-  }, async ({ onTestFinished }) => {
+  test("a failover by somebody else, while the replicas catch up, ends the attempt; the old master takes no writes again", async ({
+    onTestFinished,
+  }) => {
     const { lab, wanted } = await TestLayout.formed(CALM, onTestFinished);
     const { access, emit, orders } = withInterloper(lab, "refuses writes");
     await expect(failOverFenced("mymaster", wanted, access, { ...lab.options, emit })).rejects.toMatchObject({
@@ -211,9 +207,7 @@ describe.concurrent("failover of real servers", () => {
     expect((await observeSentinel(wanted, lab.access)).servers.get("a:6379")).toMatchObject({ role: "replica", fencedFrom: undefined });
   });
 
-  test("a fence that was left behind is found and taken back; a failover that can't be safe is not begun", { timeout: 90_000 }, async ({
-    onTestFinished,
-  }) => {
+  test("a fence that was left behind is found and taken back; a failover that can't be safe is not begun", async ({ onTestFinished }) => {
     const { lab, wanted } = await TestLayout.formed({ servers: ["a", "b"], sentinels: ["a", "b", "c"] }, onTestFinished);
     await raiseFence(await lab.access.client("a:6379"), 0);
     await expect(lab.call("a:6379", "SET", "key", "1")).rejects.toMatchObject({ code: "NOREPLICAS" });

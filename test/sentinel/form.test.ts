@@ -1,16 +1,16 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
+import { waitFor } from "../../lib/base/wait.ts";
 import { checkSentinel } from "../../lib/sentinel/check.ts";
 import { currentMaster } from "../../lib/sentinel/master.ts";
 import { observeSentinel } from "../../lib/sentinel/observe.ts";
 import type { SentinelWanted } from "../../lib/sentinel/types.ts";
-import { waitFor } from "../../lib/wait.ts";
 import { PASSWORD, TestLayout } from "./layout.ts";
 
 const THREE = { servers: ["a", "b", "c"], sentinels: ["a", "b", "c"] };
 
 describe.concurrent("forming a layout of real servers", () => {
-  test("from bare to formed; a second plan is empty; settings follow the declaration", { timeout: 60_000 }, async ({ onTestFinished }) => {
+  test("from bare to formed; a second plan is empty; settings follow the declaration", async ({ onTestFinished }) => {
     const lab = new TestLayout();
     onTestFinished(() => lab.stop());
     const wanted = await lab.bare(THREE);
@@ -59,7 +59,7 @@ describe.concurrent("forming a layout of real servers", () => {
     expect((await lab.plan(more)).actions).toEqual([]);
   });
 
-  test("two masters watched by sentinels on hosts of their own", { timeout: 60_000 }, async ({ onTestFinished }) => {
+  test("two masters watched by sentinels on hosts of their own", async ({ onTestFinished }) => {
     const lab = new TestLayout();
     onTestFinished(() => lab.stop());
     const one = await lab.bare({ servers: ["a", "b"], sentinels: ["s", "t", "u"] });
@@ -77,7 +77,7 @@ describe.concurrent("forming a layout of real servers", () => {
     );
   });
 
-  test("a sentinel that left, and one that was copied, are found", { timeout: 60_000 }, async ({ onTestFinished }) => {
+  test("a sentinel that left, and one that was copied, are found", async ({ onTestFinished }) => {
     const { lab, wanted } = await TestLayout.formed({ servers: ["a", "b"], sentinels: ["a", "b", "c"] }, onTestFinished);
     const ghost = await lab.sentinel("ghost");
     await lab.up({ ...wanted, sentinels: [...wanted.sentinels, ghost] });
@@ -111,9 +111,7 @@ describe.concurrent("forming a layout of real servers", () => {
     );
   });
 
-  test("a sentinel that was installed anew is not taken for the one that was there before", { timeout: 60_000 }, async ({
-    onTestFinished,
-  }) => {
+  test("a sentinel that was installed anew is not taken for the one that was there before", async ({ onTestFinished }) => {
     const { lab, wanted } = await TestLayout.formed({ servers: ["a", "b"], sentinels: ["a", "b", "c"] }, onTestFinished);
     await lab.running.get("c:26379")!.stop({ signal: "SIGKILL" });
     lab.running.delete("c:26379");
@@ -134,7 +132,7 @@ describe.concurrent("forming a layout of real servers", () => {
     expect(others).toEqual([]);
   });
 
-  test("what keeps it from being formed is said, with the probable reason", { timeout: 60_000 }, async ({ onTestFinished }) => {
+  test("what keeps it from being formed is said, with the probable reason", async ({ onTestFinished }) => {
     const lab = new TestLayout();
     onTestFinished(() => lab.stop());
     const wanted = await lab.bare({ servers: ["a", "b"], sentinels: ["a", "b", "c"] });

@@ -1,17 +1,18 @@
 import { connect } from "node:net";
 import type { TestContext } from "vitest";
+import { waitFor } from "../../lib/base/wait.ts";
 import { connectRedis } from "../../lib/redis/client.ts";
 import type { EngineInstance, InstanceAccess, RedisClient, Reply } from "../../lib/redis/types.ts";
 import { wordsOf } from "../../lib/redis/words.ts";
-import type { ApplyOptions } from "../../lib/sentinel/apply.ts";
+import type { SentinelApplyOptions } from "../../lib/sentinel/apply.ts";
 import { applySentinel } from "../../lib/sentinel/apply.ts";
 import { checkSentinel } from "../../lib/sentinel/check.ts";
 import { observeSentinel } from "../../lib/sentinel/observe.ts";
 import { planSentinel } from "../../lib/sentinel/plan.ts";
 import type { SentinelPlan, SentinelWanted } from "../../lib/sentinel/types.ts";
-import { waitFor } from "../../lib/wait.ts";
 import { overridden } from "../support/client.ts";
 import { nextAddress, startServer, type TestServer, testedVersion } from "../support/redis.ts";
+import { redisVersion } from "../support/versions.ts";
 
 export const PASSWORD = "Sent1nel_test-password";
 
@@ -47,7 +48,7 @@ export class TestLayout {
       ),
   };
 
-  get options(): ApplyOptions {
+  get options(): SentinelApplyOptions {
     return { emit: (event) => this.events.push(JSON.stringify(event)), secrets: this.secrets, timeoutMs: 40_000 };
   }
 
@@ -179,5 +180,5 @@ export function dial(address: string, port: number): Promise<import("node:net").
 
 /** From 7.0 on connections no longer come from the first bind address: replicas and sentinels would all announce 127.0.0.1. */
 function bindsSource(): boolean {
-  return wordsOf(testedVersion()).has("bind-source-addr");
+  return wordsOf(redisVersion(testedVersion())).has("bind-source-addr");
 }

@@ -1,12 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { checkSentinel } from "../../lib/sentinel/check.ts";
-import { type LeavingParty, leaveSentinel, planLeave } from "../../lib/sentinel/leave.ts";
+import { leaveSentinel, planLeave, type SentinelLeaveContext } from "../../lib/sentinel/leave.ts";
 import { observeSentinel } from "../../lib/sentinel/observe.ts";
 import type { SentinelLayoutObservation, SentinelView, SentinelWanted } from "../../lib/sentinel/types.ts";
+import { redisVersion } from "../support/versions.ts";
 import { TestLayout } from "./layout.ts";
 
 /** The layout without some hosts; where the declared master is one of them, the first replica that stays is declared in its place. */
-function without(all: SentinelWanted, hosts: readonly string[]): LeavingParty {
+function without(all: SentinelWanted, hosts: readonly string[]): SentinelLeaveContext {
   const stays = ({ host }: { readonly host: string }) => !hosts.includes(host);
   const masters = all.masters.flatMap((watched) => {
     const [master, ...replicas] = [watched.master, ...watched.replicas].filter(stays);
@@ -60,7 +61,7 @@ describe("the plan", () => {
             : {
                 id,
                 reachable: true,
-                version: "4.0.14",
+                version: redisVersion("4.0.14"),
                 role: host === master ? "master" : "replica",
                 masterAddress: host === master ? undefined : address,
                 masterPort: host === master ? undefined : 6379,
@@ -71,6 +72,8 @@ describe("the plan", () => {
                 connectedReplicas: host === master ? 2 : 0,
                 keys,
                 fencedFrom: undefined,
+                streamId: "",
+                formerStreamId: undefined,
                 minReplicas: 0,
               },
         ]),
@@ -80,7 +83,7 @@ describe("the plan", () => {
           id,
           down.includes(host)
             ? { id, reachable: false, error: "no answer" }
-            : { id, reachable: true, version: "4.0.14", myId: host.repeat(40), masters: [view(id)] },
+            : { id, reachable: true, version: redisVersion("4.0.14"), myId: host.repeat(40), masters: [view(id)] },
         ]),
       ),
     };
@@ -88,8 +91,8 @@ describe("the plan", () => {
   }
 
   test("a replica and its sentinel stop, then the others forget them one by one", () => {
-    const { actions, refusals, untold } = planLeave(seen(), without(wanted, ["c"]));
-    expect({ refusals, untold }).toEqual({ refusals: [], untold: [] });
+    const { actions, refusals, stillKnownBy } = planLeave(seen(), without(wanted, ["c"]));
+    expect({ refusals, stillKnownBy }).toEqual({ refusals: [], stillKnownBy: [] });
     expect(actions.map(({ action }) => action)).toEqual([
       { kind: "stop", instances: ["c:26379", "c:6379"] },
       { kind: "reset", sentinel: "a:26379", name: "mymaster" },
@@ -98,19 +101,19 @@ describe("the plan", () => {
   });
 
   test("a master hands its role over first; one that is dead has to be replaced by the sentinels before", () => {
-    const party = without(wanted, ["a"]);
-    expect(planLeave(seen({ keys: 7 }), party).actions.map(({ action }) => action.kind)).toEqual(["fail-over", "stop", "reset", "reset"]);
-    expect(planLeave(seen({ down: ["a"] }), party).refusals[0]?.text).toBe(
+    const context = without(wanted, ["a"]);
+    expect(planLeave(seen({ keys: 7 }), context).actions.map(({ action }) => action.kind)).toEqual(["fail-over", "stop", "reset", "reset"]);
+    expect(planLeave(seen({ down: ["a"] }), context).refusals[0]?.text).toBe(
       "a:6379 does not answer, and is still the master of mymaster; the host stays.",
     );
-    const after = planLeave(seen({ master: "b", down: ["a"] }), party);
+    const after = planLeave(seen({ master: "b", down: ["a"] }), context);
     expect(after.refusals).toEqual([]);
     expect(after.actions.map(({ action }) => action.kind)).toEqual(["reset", "reset"]);
   });
 
   test("the last copy of a dataset stays", () => {
-    const party = without(wanted, ["a"]);
-    const dropped = { ...party, declared: { ...party.declared, masters: [] } };
+    const context = without(wanted, ["a"]);
+    const dropped = { ...context, declared: { ...context.declared, masters: [] } };
     expect(planLeave(seen({ keys: 7 }), dropped).refusals[0]?.text).toContain("a:6379 is a master with 7 keys");
     expect(planLeave(seen({ keys: 0 }), dropped).actions.map(({ action }) => action.kind)).toEqual(["stop"]);
   });
@@ -119,9 +122,9 @@ describe("the plan", () => {
     expect(planLeave(seen({ down: ["b"] }), without(wanted, ["c"])).refusals[0]?.text).toBe(
       "Without c:26379 1 of 2 sentinels that watch mymaster would answer, and 2 are needed (quorum 2, majority 2); the host stays.",
     );
-    const { refusals, untold, actions } = planLeave(seen({ down: ["b", "c"] }), without(wanted, ["c"]));
+    const { refusals, stillKnownBy, actions } = planLeave(seen({ down: ["b", "c"] }), without(wanted, ["c"]));
     expect(refusals).toEqual([]);
-    expect(untold).toEqual(["b:26379"]);
+    expect(stillKnownBy).toEqual(["b:26379"]);
     expect(actions.map(({ action }) => action)).toEqual([{ kind: "reset", sentinel: "a:26379", name: "mymaster" }]);
   });
 
@@ -140,41 +143,39 @@ describe("the plan", () => {
 describe.concurrent("on real servers", () => {
   const HOSTS = { servers: ["a", "b", "c"], sentinels: ["a", "b", "c", "d"] };
 
-  test("the host of the master leaves: its role is handed over, and no ghost is left", { timeout: 120_000 }, async ({ onTestFinished }) => {
+  test("the host of the master leaves: its role is handed over, and no ghost is left", async ({ onTestFinished }) => {
     const { lab, wanted: all } = await TestLayout.formed(HOSTS, onTestFinished);
     await lab.call("a:6379", "SET", "key", "kept");
-    const party = without(all, ["a"]);
+    const context = without(all, ["a"]);
     const stop = async (ids: readonly string[]) => {
       for (const id of ids) await lab.running.get(id)?.stop();
     };
-    const { done, untold } = await leaveSentinel(party, lab.access, { ...lab.options, stop });
-    expect(untold).toEqual([]);
+    const { done, stillKnownBy } = await leaveSentinel(context, lab.access, { ...lab.options, stop });
+    expect(stillKnownBy).toEqual([]);
     expect(done).toEqual([
       "hand over the role of master of mymaster",
       "stop a:26379 and a:6379",
       ...["b", "c", "d"].map((host) => `make ${host}:26379 forget who left mymaster`),
     ]);
     // Nobody is counted that is not declared, and nothing is missing: at once, without a wait.
-    const observation = await observeSentinel(party.declared, lab.access);
-    expect(checkSentinel(observation, party.declared).map(({ text }) => text)).toEqual([]);
+    const observation = await observeSentinel(context.declared, lab.access);
+    expect(checkSentinel(observation, context.declared).map(({ text }) => text)).toEqual([]);
     for (const host of ["b", "c"]) expect(await lab.call(`${host}:6379`, "GET", "key")).toBe("kept");
-    expect((await leaveSentinel(party, lab.access, { ...lab.options, stop })).done).toEqual([]);
+    expect((await leaveSentinel(context, lab.access, { ...lab.options, stop })).done).toEqual([]);
   });
 
-  test("a host that is dead is forgotten, and a sentinel that was off meanwhile is named", { timeout: 120_000 }, async ({
-    onTestFinished,
-  }) => {
+  test("a host that is dead is forgotten, and a sentinel that was off meanwhile is named", async ({ onTestFinished }) => {
     const { lab, wanted: all } = await TestLayout.formed(HOSTS, onTestFinished);
     for (const id of ["c:6379", "c:26379"]) await lab.running.get(id)?.stop({ signal: "SIGKILL" });
     lab.running.get("d:26379")?.process.kill("SIGSTOP");
-    const party = without(all, ["c"]);
+    const context = without(all, ["c"]);
     const stop = async () => Promise.reject(new Error("nothing runs that could be stopped"));
-    const { done, untold } = await leaveSentinel(party, lab.access, { ...lab.options, stop });
+    const { done, stillKnownBy } = await leaveSentinel(context, lab.access, { ...lab.options, stop });
     expect(done).toEqual(["a", "b"].map((host) => `make ${host}:26379 forget who left mymaster`));
-    expect(untold).toEqual(["d:26379"]);
+    expect(stillKnownBy).toEqual(["d:26379"]);
     lab.running.get("d:26379")?.process.kill("SIGCONT");
-    const later = await leaveSentinel(party, lab.access, { ...lab.options, stop });
-    expect(later).toEqual({ done: ["make d:26379 forget who left mymaster"], untold: [] });
-    await lab.healthy(party.declared);
+    const later = await leaveSentinel(context, lab.access, { ...lab.options, stop });
+    expect(later).toEqual({ done: ["make d:26379 forget who left mymaster"], stillKnownBy: [] });
+    await lab.healthy(context.declared);
   });
 });

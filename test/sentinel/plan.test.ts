@@ -1,18 +1,14 @@
 import { describe, expect, test } from "vitest";
+import type { ReachableServer, ServerObservation } from "../../lib/redis/server.ts";
 import type { EngineInstance } from "../../lib/redis/types.ts";
 import { checkSentinel } from "../../lib/sentinel/check.ts";
 import { currentMaster } from "../../lib/sentinel/master.ts";
 import { planSentinel, restartOrder } from "../../lib/sentinel/plan.ts";
 import { readinessOf } from "../../lib/sentinel/readiness.ts";
-import type {
-  SentinelLayoutObservation,
-  SentinelObservation,
-  SentinelView,
-  SentinelWanted,
-  ServerObservation,
-} from "../../lib/sentinel/types.ts";
+import type { SentinelLayoutObservation, SentinelObservation, SentinelView, SentinelWanted } from "../../lib/sentinel/types.ts";
+import { redisVersion } from "../support/versions.ts";
 
-type Server = Extract<ServerObservation, { reachable: true }>;
+type Server = ReachableServer;
 type Sentinel = Extract<SentinelObservation, { reachable: true }>;
 
 function instance(host: string, port: number): EngineInstance {
@@ -29,7 +25,7 @@ function server(of: EngineInstance, master?: EngineInstance, more: Partial<Serve
   return {
     id: of.id,
     reachable: true,
-    version: "4.0.14",
+    version: redisVersion("4.0.14"),
     role: master === undefined ? "master" : "replica",
     masterAddress: master?.address,
     masterPort: master?.port,
@@ -37,6 +33,8 @@ function server(of: EngineInstance, master?: EngineInstance, more: Partial<Serve
     syncing: false,
     loading: false,
     offset: 100,
+    streamId: "",
+    formerStreamId: undefined,
     connectedReplicas: 0,
     keys: 0,
     fencedFrom: undefined,
@@ -75,7 +73,7 @@ function view(at: EngineInstance, master: EngineInstance, more: Partial<Sentinel
 }
 
 function sentinel(at: EngineInstance, views: readonly SentinelView[]): Sentinel {
-  return { id: at.id, reachable: true, version: "4.0.14", myId: at.host.repeat(40), masters: views };
+  return { id: at.id, reachable: true, version: redisVersion("4.0.14"), myId: at.host.repeat(40), masters: views };
 }
 
 function observation(servers: readonly ServerObservation[], seen: readonly SentinelObservation[]): SentinelLayoutObservation {
@@ -164,6 +162,17 @@ const cases: readonly Case[] = [
     seen: observation(
       [server(a), server(b), server(c, a)],
       watching(a, { configEpoch: 0, flags: new Set(["master", "failover_in_progress"]) }),
+    ),
+    master: "a",
+    actions: ["await"],
+  },
+  {
+    what: "a first failover under way, and the old master is back as a replica: no sentinel is set up again",
+    seen: observation(
+      [server(a, b), server(b), server(c, b)],
+      sentinels.map((one, index) =>
+        sentinel(one, [view(one, a, index === 0 ? { flags: new Set(["master", "failover_in_progress"]) } : {})]),
+      ),
     ),
     master: "a",
     actions: ["await"],

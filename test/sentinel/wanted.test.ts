@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { defineLab } from "../../lib/lab/define-lab.ts";
-import { quorumOf } from "../../lib/lab/instances.ts";
+import { quorumOf } from "../../lib/lab/layouts/sentinel.ts";
 import { placeLab } from "../../lib/lab/placement.ts";
 import { wantedOf } from "../../lib/sentinel/wanted.ts";
 

@@ -126,7 +126,7 @@ describe("fails the synth, with the lab's own words and no trace of a program,",
 
   test("a labs file with a fault", async () => {
     await write({ ...clusterInput(), hosts: [] });
-    expect(await fault()).toMatch(/\[labs\] The lab "cluster" has .*\n {2}hosts: needs at least one host[\s\S]*Mend the definition/);
+    expect(await fault()).toMatch(/\[labs\] The lab "cluster" has .*\n {2}hosts: needs at least one host[\s\S]*Fix the definition/);
   });
 
   test("no labs file", async () => {

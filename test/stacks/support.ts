@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { App, Testing } from "cdktf";
 import { afterAll } from "vitest";
-import { cacheFolder } from "../../lib/bootstrap/cache.ts";
+import { cacheFolder } from "../../lib/base/cache-folder.ts";
 import { defineLab } from "../../lib/lab/define-lab.ts";
 import type { Lab, LabInput } from "../../lib/lab/schema.ts";
 import type { Project } from "../../lib/project/project.ts";

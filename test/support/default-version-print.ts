@@ -1,4 +1,4 @@
-import { cacheFolder } from "../../lib/bootstrap/cache.ts";
+import { cacheFolder } from "../../lib/base/cache-folder.ts";
 import { resolveSource } from "../../lib/bootstrap/source.ts";
 import { defineLab } from "../../lib/lab/define-lab.ts";
 import { TARGETS } from "../../lib/lab/targets.ts";
@@ -10,4 +10,4 @@ const { version } = await resolveSource(defineLab(clusterInput()), {
   cacheFolder: cacheFolder(),
   emit: () => {},
 });
-console.log(version);
+console.log(version.text);

@@ -29,7 +29,7 @@ export default async function setup(): Promise<(() => Promise<void>) | undefined
   // Labs of tests declare exactly this source, so that their build is the one that is in the cache now.
   const { version, tarball, sha256 } = source;
   process.env["REDIS_LAB_TEST_LAB_REDIS"] = JSON.stringify({
-    version,
+    version: version.text,
     makeFlags: lab.redis.makeFlags,
     source: { kind: "file", path: tarball, sha256 },
   });

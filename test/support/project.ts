@@ -3,13 +3,15 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, readlink, realpath, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { cacheFolder } from "../../lib/base/cache-folder.ts";
+import { waitFor } from "../../lib/base/wait.ts";
 import { numberedHosts } from "../../lib/lab/define-lab.ts";
 import type { LabInput } from "../../lib/lab/schema.ts";
 import { connectRedis } from "../../lib/redis/client.ts";
 import type { Argument, RedisClient, Reply } from "../../lib/redis/types.ts";
-import { waitFor } from "../../lib/wait.ts";
+import { nextNetwork } from "./addresses.ts";
 
 /** The compiled command line. */
 export const MAIN = fileURLToPath(new URL("../../dist/lib/cli/main.js", import.meta.url));
@@ -24,6 +26,8 @@ export interface CliResult {
 export interface CliOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly input?: string;
+  /** @default the project's folder */
+  readonly cwd?: string;
   /** Told each whole line of standard error as it comes. */
   readonly onLine?: (line: string, child: ChildProcess) => void;
 }
@@ -31,6 +35,8 @@ export interface CliOptions {
 /** A user's project in a folder of its own, driven by the compiled command line as a user drives it. */
 export interface TestProject {
   readonly folder: string;
+  /** For all that is run in it: an empty home, so that the ssh configuration and known_hosts of who runs the tests say nothing, and their cache. */
+  readonly environment: Readonly<Record<"HOME" | "XDG_CACHE_HOME", string>>;
   /** Writes the labs file. */
   write(...labs: readonly LabInput[]): Promise<void>;
   start(args: readonly string[], options?: CliOptions): { readonly child: ChildProcess; readonly result: Promise<CliResult> };
@@ -49,14 +55,16 @@ export interface TestProject {
 export async function makeProject(): Promise<TestProject> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), "redis-lab project-")));
   await mkdir(join(folder, "stacks"));
+  const environment = { HOME: join(folder, ".home"), XDG_CACHE_HOME: dirname(cacheFolder()) };
+  await mkdir(environment.HOME);
   const children = new Set<ChildProcess>();
   const clients: RedisClient[] = [];
 
   const start: TestProject["start"] = (args, options = {}) => {
     const { REDIS_LAB_PASSWORD: _, REDIS_LAB_LABS: __, ...env } = process.env;
     const child = spawn(process.execPath, [MAIN, ...args], {
-      cwd: folder,
-      env: { ...env, ...options.env },
+      cwd: options.cwd ?? folder,
+      env: { ...env, ...environment, ...options.env },
       stdio: ["pipe", "pipe", "pipe"],
     });
     children.add(child);
@@ -102,6 +110,7 @@ export async function makeProject(): Promise<TestProject> {
   };
   return {
     folder,
+    environment,
     async write(...labs) {
       const text = labs.map((lab, index) => `export const lab${index} = defineLab(${JSON.stringify(lab, null, 2)});\n`).join("\n");
       await writeFile(join(folder, "stacks", "labs.mjs"), `import { defineLab } from "redis-lab";\n\n${text}`);
@@ -172,12 +181,20 @@ export async function processesIn(folder: string): Promise<readonly FoundProcess
   return found.flat().sort((a, b) => a.pid - b.pid);
 }
 
-/** The Redis servers and sentinels of a folder, by the title that they give themselves; the children that save have another one. */
+/** The Redis servers and sentinels of a folder, by the title that they give themselves. Their children that save have that of their parent for a moment. */
 export async function serversIn(folder: string): Promise<readonly (FoundProcess & { readonly endpoint: string })[]> {
-  return (await processesIn(folder)).flatMap((found) => {
+  const servers = (await processesIn(folder)).flatMap((found) => {
     const endpoint = /\/redis-(?:server|sentinel) (\S+:\d+)(?: \[(?:cluster|sentinel)\])?$/.exec(found.command)?.[1];
     return endpoint === undefined ? [] : [{ ...found, endpoint }];
   });
+  const parents = await Promise.all(servers.map(({ pid }) => parentOf(pid)));
+  return servers.filter((_, index) => parents[index] !== undefined && !servers.some(({ pid }) => pid === parents[index]));
+}
+
+/** Undefined for a process that has ended. */
+async function parentOf(pid: number): Promise<number | undefined> {
+  const parent = /^PPid:\t(\d+)$/m.exec(await readFile(`/proc/${pid}/status`, "utf8").catch(() => ""))?.[1];
+  return parent === undefined ? undefined : Number(parent);
 }
 
 /** Every file below a folder with what tells whether it was written: inode, size and time in nanoseconds. */
@@ -196,18 +213,16 @@ export async function fingerprints(folder: string, ignore: RegExp = /\.(rdb|aof|
   return Object.fromEntries(marks.sort(([a], [b]) => a.localeCompare(b)));
 }
 
-/** What the labs of these tests declare as `redis`: the source that the global set-up compiled, so that nothing is compiled again. */
+/**
+ * What the labs of these tests declare as `redis`: the source that the global set-up compiled, so that nothing is compiled again. From 7.0 on a master waits five seconds for
+ * further replicas before it sends its data; with this setting it begins at once, as 4.0.14 does.
+ */
 export function testRedis(settings: Readonly<Record<string, string | number | boolean>> = {}): NonNullable<LabInput["redis"]> {
   const redis = process.env["REDIS_LAB_TEST_LAB_REDIS"];
-  return { ...(redis === undefined ? {} : (JSON.parse(redis) as NonNullable<LabInput["redis"]>)), settings };
-}
-
-let networks = 0;
-
-/** A loopback /24 that no other test process uses at the same time: its numbers come from the pid. */
-export function nextNetwork(): string {
-  networks += 1;
-  return `127.${192 + (process.pid % 60)}.${(Math.floor(process.pid / 60) % 32) * 8 + (networks % 8)}.0/24`;
+  return {
+    ...(redis === undefined ? {} : (JSON.parse(redis) as NonNullable<LabInput["redis"]>)),
+    settings: { "repl-diskless-sync-delay": 0, ...settings },
+  };
 }
 
 const PREFIX = "192.168.1";
@@ -241,6 +256,18 @@ export function smallSentinel(changes: Partial<LabInput> = {}): LabInput {
       masters: [{ name: "mymaster", master: "redis-18", replicas: ["redis-28", "redis-38"], quorum: 2 }],
       sentinels: ["redis-18", "redis-28", "redis-38"],
     },
+    ...changes,
+  };
+}
+
+/** One master with two replicas, without sentinels. */
+export function smallReplication(changes: Partial<LabInput> = {}): LabInput {
+  return {
+    name: "replication",
+    network: { cidr: `${PREFIX}.0/24`, loopback: nextNetwork() },
+    hosts: numberedHosts(PREFIX, [18, 28, 38]),
+    redis: testRedis(),
+    layout: { kind: "replication", master: "redis-18", replicas: ["redis-28", "redis-38"] },
     ...changes,
   };
 }

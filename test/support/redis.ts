@@ -4,7 +4,10 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { waitFor } from "../../lib/wait.ts";
+import { waitFor } from "../../lib/base/wait.ts";
+import { nextAddress } from "./addresses.ts";
+
+export { nextAddress };
 
 /** Folder with the redis-server to test against: REDIS_LAB_TEST_BIN. The global set-up of the tests sets it to the build that `npm start` uses. */
 export function redisBin(): string {
@@ -20,14 +23,6 @@ let version: string | undefined;
 export function testedVersion(): string {
   version ??= /v=(\S+)/.exec(execFileSync(join(redisBin(), "redis-server"), ["--version"], { encoding: "utf8" }))?.[1] ?? "";
   return version;
-}
-
-let used = 0;
-
-/** A loopback address that no other test process uses at the same time: its middle numbers come from the pid. */
-export function nextAddress(): string {
-  used += 1;
-  return `127.${64 + (process.pid % 128)}.${(process.pid >> 7) & 255}.${used}`;
 }
 
 export interface TestServer {

@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { distributionSource } from "../../lib/bootstrap/distribution-source.ts";
+import { PRODUCTS } from "../../lib/redis/products.ts";
 import { cached } from "./cached.ts";
 
 const execute = promisify(execFile);
@@ -67,7 +68,7 @@ async function source506(): Promise<TestSource> {
 /** The distribution's source package, got the way redis-lab itself gets it. */
 async function distributionTarball(): Promise<TestSource> {
   const folder = await cached("test-sources", "distribution", async (work) =>
-    dirname((await distributionSource(join(work, "package"), { emit: () => {} })).tarball),
+    dirname((await distributionSource(PRODUCTS.redis, join(work, "package"), { emit: () => {} })).tarball),
   );
   const tarball = (await readdir(folder)).find((name) => /^redis[_-].*\.tar\.gz$/.test(name));
   if (tarball === undefined) throw new Error(`${folder} holds no source of Redis`);

@@ -20,6 +20,8 @@ export interface WriterOptions {
   readonly passwords: () => Promise<readonly string[]>;
   /** Asked who the master is before each connection, where MOVED does not tell. */
   readonly master?: () => Promise<Endpoint>;
+  /** Words that follow `SET KEY VALUE`. @default none */
+  readonly setWith?: readonly string[];
 }
 
 /**
@@ -76,7 +78,7 @@ export function startWriter(options: WriterOptions): Writer {
   const loop = (async () => {
     for (let number = 0; running; number += 1) {
       const key = `written:${number}`;
-      await command(["SET", key, `value ${number}`]);
+      await command(["SET", key, `value ${number}`, ...(options.setWith ?? [])]);
       acknowledged.set(key, `value ${number}`);
     }
   })();

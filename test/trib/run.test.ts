@@ -52,3 +52,17 @@ test.runIf(CALLS_FROM_OWN_ADDRESS)("an ACL user: keys travel in its name, and wh
   expect(refused.code).toBe(1);
   expect(refused.out).toMatch(/ERR setting node-timeot for \S+: NOPERM/);
 });
+
+test.each(["m1", "m2"])("a node that is stopped holds up no interruption: asked through %s", async (name) => {
+  lab.servers.get("m2:6379")?.process.kill("SIGSTOP");
+  const interruption = new AbortController();
+  try {
+    const running = trib(["call", at(lab, name), "ping"], { signal: interruption.signal });
+    interruption.abort();
+    const { code, out, err } = await running;
+    expect([code, out]).toEqual([130, ""]);
+    expect(err).toContain("interrupted");
+  } finally {
+    lab.servers.get("m2:6379")?.process.kill("SIGCONT");
+  }
+});

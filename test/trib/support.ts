@@ -1,13 +1,13 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { waitFor } from "../../lib/base/wait.ts";
+import { awaitAgreement } from "../../lib/cluster/gossip/await-agreement.ts";
+import { observeCluster, selfOf } from "../../lib/cluster/model/observe.ts";
+import { eachSlot, formatRanges } from "../../lib/cluster/model/slots.ts";
+import { ownSlots, readTopology } from "../../lib/cluster/model/topology.ts";
 import { moveSlots } from "../../lib/cluster/move/run.ts";
-import { observeCluster, selfOf } from "../../lib/cluster/observe.ts";
-import { settle } from "../../lib/cluster/settle.ts";
-import { eachSlot, formatRanges } from "../../lib/cluster/slots.ts";
-import { ownSlots, readTopology } from "../../lib/cluster/topology.ts";
 import { runTrib } from "../../lib/trib/run.ts";
-import { waitFor } from "../../lib/wait.ts";
 import { type Lab, PASSWORD } from "../cluster/support.ts";
 import { parseRanges } from "../support/ranges.ts";
 
@@ -115,7 +115,7 @@ export async function shape(lab: Lab, wanted: Readonly<Record<string, string>>):
   });
   const members = live.map(({ member }) => member);
   if (moves.length > 0) await moveSlots(moves, members, lab.access, { emit: () => {} });
-  await settle(members, lab.access);
+  await awaitAgreement(members, lab.access);
 }
 
 /** Slots by master, as each says itself. */

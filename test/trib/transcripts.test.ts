@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { keySlot } from "../../lib/cluster/slots.ts";
+import { keySlot } from "../../lib/cluster/model/slots.ts";
 import { connectRedis } from "../../lib/redis/client.ts";
 import { CALLS_FROM_OWN_ADDRESS, dial, Lab } from "../cluster/support.ts";
 import { startServer, type TestServer } from "../support/redis.ts";

@@ -1,6 +1,7 @@
 import { mkdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { LabError } from "../../lib/base/error.ts";
 import { defineLab, numberedHosts } from "../../lib/lab/define-lab.ts";
 import type { Lab, LabInput } from "../../lib/lab/schema.ts";
 import { planVms, type Vm } from "../../lib/lab/vms.ts";
@@ -13,9 +14,10 @@ import { orphans, removeOrphan } from "../../lib/libvirt/orphans.ts";
 import { runPreflight } from "../../lib/libvirt/preflight.ts";
 import { renewDisk } from "../../lib/libvirt/rebuild.ts";
 import { readTerraformState } from "../../lib/libvirt/terraform-state.ts";
+import { AwaitedVm } from "../../lib/operations/vms/awaited-vm.ts";
 import { run } from "../support/command.ts";
-import { sentinelInput } from "../support/labs.ts";
 import { virsh, whatIsThere, worldContext } from "./rig/rig.ts";
+import { momentaryVms } from "./support/momentary-vms.ts";
 import { makeTerraformProject, type TerraformProject } from "./support/terraform-project.ts";
 
 // lib/libvirt around VMs that the real Terraform and provider made: what it reads, what it changes in place so that Terraform finds nothing to do, and what it finds left over.
@@ -23,21 +25,8 @@ import { makeTerraformProject, type TerraformProject } from "./support/terraform
 const { image, libvirtUri, poolFolder, state } = worldContext();
 let project: TerraformProject;
 
-/** Three VMs of a moment each: their disks hold nothing that boots. */
 function input(changes: { readonly hosts?: LabInput["hosts"]; readonly libvirt?: LabInput["libvirt"] } = {}): LabInput {
-  return sentinelInput({
-    name: "odd",
-    network: { cidr: "192.168.211.0/24", loopback: "127.0.11.0/24" },
-    hosts: changes.hosts ?? numberedHosts("192.168.211", [18, 28, 38]),
-    redis: { settings: { maxmemory: "8mb" } },
-    libvirt: {
-      hypervisors: [{ name: "here", uri: libvirtUri, domainType: "qemu" }],
-      image: project.image,
-      memoryMiB: 64,
-      diskGiB: 1,
-      ...changes.libvirt,
-    },
-  });
+  return momentaryVms(project, { name: "odd", net: 211, ...changes });
 }
 
 const deploy = (lab: string) => project.ok(lab, "apply", "-input=false", "-auto-approve", "-no-color");
@@ -155,6 +144,23 @@ describe("VMs that Terraform made", () => {
     await expect(startVm({ ...vm, domainName: "odd-none" })).rejects.toMatchObject({ code: "libvirt.vm-absent" });
   });
 
+  test("that never show anything on their console are said to be silent", async () => {
+    const refused = new LabError({ code: "connection.refused", kind: "environment", what: "It refuses.", next: "-" });
+    const awaited = new AwaitedVm(
+      { lab: lab(), emit: () => {}, signal: undefined },
+      {
+        vm: vmOf(lab()),
+        asked: true,
+        timeoutMs: 1_500,
+        pins: { keys: async () => [], drop: async () => {} },
+      },
+    );
+    await expect(awaited.reach(() => Promise.reject(refused))).rejects.toMatchObject({
+      code: "operations.vm-silent",
+      what: expect.stringContaining("Its serial console stayed silent: the image may not boot"),
+    });
+  });
+
   test("get a disk anew in place: another file, the same domain, and an empty plan", async () => {
     const vm = vmOf(lab());
     const file = join(poolFolder, `${vm.domainName}.qcow2`);
@@ -230,6 +236,21 @@ describe("VMs that Terraform made", () => {
       "network odd",
     ]);
     expect(await told(lab())).toEqual(["error domain.orphan", "error domain.orphan", "error domain.orphan", "error network.orphan"]);
+    // Everything looks like a deploy from elsewhere, and the VMs run: no script has them, or their network, removed.
+    const before = await whatIsThere();
+    const { code, stderr } = await project.redisLab("doctor", "odd", "--target", "libvirt", "--fix", "--yes");
+    expect(code).toBe(1);
+    expect(stderr.match(/^warning: .* was kept: in use by odd-redis-/gm)).toHaveLength(4);
+    expect(await whatIsThere()).toEqual(before);
+    expect([...(await domainStates(lab())).values()].map((each) => each.state)).toEqual(["running", "running", "running"]);
+    // What no VM uses is not theirs to remove either: the state here made nothing of it.
+    await virsh("net-destroy", "odd");
+    expect((await orphans(lab(), { kind: "none" })).filter(({ ours }) => ours)).toEqual([]);
+    await virsh("net-start", "odd");
+    // A network that is taken into use after it was found stays.
+    const network = none.find(({ kind }) => kind === "network");
+    if (network === undefined) throw new Error("there is no network");
+    await expect(removeOrphan({ ...network, usedBy: [] })).rejects.toMatchObject({ code: "libvirt.in-use" });
     // Two domains went by other hands, and left their disks.
     await virsh("destroy", "odd-redis-28");
     await virsh("undefine", "odd-redis-28");
@@ -267,7 +288,7 @@ test("the serial console of a VM that boots is heard, one listener at a time", a
     const watch = watchConsole(vm);
     await expect.poll(() => watch.last().length, { timeout: 120_000 }).toBeGreaterThan(0);
     const second = watchConsole(vm);
-    await expect.poll(second.trouble).toBe("somebody else has the console open");
+    await expect.poll(second.trouble).toBe("another client has the console open");
     expect(second.last()).toEqual([]);
     await second.stop();
     expect(watch.trouble()).toBeUndefined();

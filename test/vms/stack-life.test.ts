@@ -27,9 +27,10 @@ function blank(
     readonly hosts?: LabInput["hosts"];
   } = {},
 ): LabInput {
+  const { numbers = NUMBERS } = changes;
   return sentinelInput({
     name: "blank",
-    hosts: changes.hosts ?? numberedHosts("192.168.1", changes.numbers ?? NUMBERS, { 48: { instances: [] } }),
+    hosts: changes.hosts ?? numberedHosts("192.168.1", numbers, numbers.includes(48) ? { 48: { instances: [] } } : {}),
     redis: { settings: { maxmemory: "8mb" }, ...changes.redis },
     libvirt: {
       hypervisors: [{ name: "here", uri: libvirtUri, pool, domainType: "qemu" }],
@@ -147,7 +148,8 @@ describe("on one hypervisor", () => {
     await project.fail("leave", true);
     const { code, stdout, stderr } = await project.terraform("blank", "apply", "-input=false", "-auto-approve", "-no-color");
     expect(code, stdout).toBe(1);
-    expect(stderr).toContain("redis-lab leave blank redis-48");
+    expect(stderr).toContain('terraform_data.Member["redis-48"]');
+    expect(stderr.replaceAll(/\s+/g, " ")).toContain('redis-lab leave blank "$REDIS_LAB_HOST"');
     expect(await running()).toEqual(before);
     expect(
       (await project.calls()).map(({ words, environment }) => [

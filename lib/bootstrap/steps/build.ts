@@ -6,7 +6,7 @@ export const build: Step = {
   notApplicable: undefined,
   check(_facts, { build: wanted }) {
     if (!wanted?.compiles) return [];
-    return [{ step: "build", subject: `redis ${wanted.version}`, reason: "absent", summary: `compile Redis ${wanted.version}` }];
+    return [{ step: "build", subject: `redis ${wanted.version}`, reason: "absent", summary: `compile ${wanted.version.title}` }];
   },
   async apply(connection, _changes, { wanted, builds, emit, signal }) {
     if (wanted.build !== undefined) await builds.build(wanted.build.key, connection, emit, signal);

@@ -1,8 +1,7 @@
 import { sh } from "../../connection/quote.ts";
 import { portsOf } from "../../lab/instances.ts";
-import type { Step } from "../step.ts";
+import { CALLERS_COMPUTER, runOrFail, type Step } from "../step.ts";
 import type { HostWanted } from "../wanted.ts";
-import { CALLERS_COMPUTER, runOrFail } from "./run-or-fail.ts";
 
 /** The lab's ports in firewalld's default zone, where firewalld runs: clients, bus and sentinels. */
 export const firewall: Step = {

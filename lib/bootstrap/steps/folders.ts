@@ -1,8 +1,7 @@
 import { sh } from "../../connection/quote.ts";
 import { hostFolders, ownerOf } from "../host-paths.ts";
 import type { Change } from "../plan.ts";
-import type { Step } from "../step.ts";
-import { runOrFail } from "./run-or-fail.ts";
+import { runOrFail, type Step } from "../step.ts";
 
 /** The folders below the prefix with owner and mode. */
 export const folders: Step = {

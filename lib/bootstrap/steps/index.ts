@@ -1,9 +1,8 @@
 import type { Step } from "../step.ts";
 import { build } from "./build.ts";
-import { files } from "./files.ts";
+import { files, hostsFile, logRotation } from "./files.ts";
 import { firewall } from "./firewall.ts";
 import { folders } from "./folders.ts";
-import { hostsFile } from "./hosts-file.ts";
 import { install } from "./install.ts";
 import { packageSources } from "./package-sources.ts";
 import { packages } from "./packages.ts";
@@ -26,6 +25,7 @@ export const STEPS: readonly Step[] = [
   build,
   install,
   files,
+  logRotation,
   selinux,
   firewall,
   units,

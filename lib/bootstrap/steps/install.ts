@@ -1,13 +1,13 @@
 import type { Connection } from "../../connection/connection.ts";
 import { sh } from "../../connection/quote.ts";
-import { wordsOf } from "../../redis/words.ts";
+import { programsOf } from "../../redis/products.ts";
+import { rdbVersionOf } from "../../redis/words.ts";
 import { artifactDamaged, commandFailed } from "../errors.ts";
 import type { HostFacts } from "../facts.ts";
-import { buildFolder, buildsFolder, commandLinks, PROGRAMS } from "../host-paths.ts";
+import { buildFolder, buildsFolder, commandLinks } from "../host-paths.ts";
 import type { Change, HostPlan } from "../plan.ts";
-import type { Step, StepContext } from "../step.ts";
+import { runOrFail, type Step, type StepContext } from "../step.ts";
 import type { HostWanted } from "../wanted.ts";
-import { runOrFail } from "./run-or-fail.ts";
 
 /** The programs of the wanted build in `bin`, and their links on the PATH of a managed host. */
 export const install: Step = {
@@ -19,7 +19,9 @@ export const install: Step = {
   async apply(connection, changes, context) {
     const { wanted } = context;
     if (changes.some(({ subject }) => subject === wanted.host.paths.bin)) await installBuild(connection, context);
-    const links = [...commandLinks(wanted.host.paths)].filter(([link]) => changes.some(({ subject }) => subject === link));
+    const links = [...commandLinks(wanted.host.paths, wanted.placement)].filter(([link]) =>
+      changes.some(({ subject }) => subject === link),
+    );
     if (links.length > 0) {
       const script = links.map(([link, target]) => sh`[ -e ${link} ] || ln -sfn -- ${target} ${link}`).join(" &&\n");
       await runOrFail(connection, "install", script, { title: "link the programs" });
@@ -29,13 +31,13 @@ export const install: Step = {
 
 function programChanges(facts: HostFacts, { build, host }: HostWanted): Change[] {
   if (build === undefined || facts.build?.key === build.key) return [];
-  const summary = `install Redis ${build.version}${facts.build === undefined ? "" : ` in place of ${facts.build.version === build.version ? "another build" : facts.build.version}`}`;
+  const summary = `install ${build.version.title}${facts.build === undefined ? "" : ` in place of ${facts.build.version === build.version ? "another build" : facts.build.version.text}`}`;
   return [{ step: "install", subject: host.paths.bin, reason: facts.build === undefined ? "absent" : "other-build", summary }];
 }
 
 function linkChanges(facts: HostFacts, { placement, host }: HostWanted): Change[] {
   if (!placement.capabilities.managesHost) return [];
-  return [...commandLinks(host.paths).keys()]
+  return [...commandLinks(host.paths, placement).keys()]
     .filter((link) => !facts.paths.has(link))
     .map((link) => ({ step: "install", subject: link, reason: "absent", summary: `link ${link}` }));
 }
@@ -43,7 +45,7 @@ function linkChanges(facts: HostFacts, { placement, host }: HostWanted): Change[
 /** Programs of others on the PATH are left alone, and said. */
 export function installNotes(facts: HostFacts, { placement, host }: HostWanted): readonly string[] {
   if (!placement.capabilities.managesHost) return [];
-  return [...commandLinks(host.paths)]
+  return [...commandLinks(host.paths, placement)]
     .filter(([link, target]) => facts.paths.has(link) && facts.paths.get(link)?.target !== target)
     .map(([link, target]) => `${link} belongs to somebody else and stays as it is; redis-lab's program is ${target}`);
 }
@@ -62,24 +64,17 @@ function downgradeRefusals(facts: HostFacts, { build, host, placement }: HostWan
   return [
     {
       code: "bootstrap.downgrade",
-      text: `${facts.host}: Redis ${facts.build.version} runs here, and the lab declares ${build.version}, which can't read the data of it (RDB version ${has}; it reads ${gets} and older).`,
+      text: `${facts.host}: ${facts.build.version.title} runs here, and the lab declares ${build.version}, which can't read the data of it (RDB version ${has}; it reads ${gets} and older).`,
       next: `Declare ${facts.build.version} again. To go back: \`redis-lab rebuild ${placement.lab.name}\` wipes the data, then restore a backup that was made before the upgrade.`,
     },
   ];
 }
 
-/** Undefined for a version that redis-lab does not know. */
-export function rdbVersionOf(version: string): number | undefined {
-  try {
-    return wordsOf(version).rdbVersion;
-  } catch {
-    return undefined;
-  }
-}
-
-/** A `bin` that holds more than the programs of a Redis is in use by somebody. */
-function binRefusals(facts: HostFacts, { host }: HostWanted): HostPlan["refusals"] {
-  const strange = (facts.binFolder ?? []).filter((name) => !(PROGRAMS as readonly string[]).includes(name) && name !== "redis-trib.rb");
+/** A `bin` that holds more than the programs of the product is in use by others. */
+function binRefusals(facts: HostFacts, { host, placement }: HostWanted): HostPlan["refusals"] {
+  const { product } = placement.version;
+  const expected = [...programsOf(product), ...product.companions];
+  const strange = (facts.binFolder ?? []).filter((name) => !expected.includes(name));
   if (strange.length === 0) return [];
   return [
     {
@@ -100,7 +95,7 @@ async function installBuild(connection: Connection, { wanted, facts, builds, emi
   if (build === undefined) return;
   const { paths } = host;
   const progress = (detail: string, fraction?: number) =>
-    emit({ type: "progress", host: connection.host, step: "install", detail, ...(fraction !== undefined && { fraction }) });
+    emit({ type: "progress", host: connection.host, step: "install", detail, fraction });
   const artifact = await builds.artifact(connection.host, build.key, (builder) => progress(`waiting for the build of ${builder}`));
   const upload = `${buildsFolder(paths)}/.upload-${build.key.slice(0, 16)}.tar.gz`;
   await connection.upload(artifact.path, upload, {
@@ -119,7 +114,7 @@ async function installBuild(connection: Connection, { wanted, facts, builds, emi
 trap ${sh`rm -rf -- ${upload} ${fresh}`} EXIT
 if ! echo ${`${artifact.sha256}  ${upload}`} | sha256sum -c - >/dev/null 2>&1; then echo damaged; exit 3; fi
 rm -rf -- ${fresh}; mkdir -- ${fresh}; tar -xzf ${upload} -C ${fresh} --no-same-owner; chmod 755 ${fresh}
-${`${fresh}/redis-server`} --version
+${`${fresh}/${build.version.product.programs.server}`} --version
 sync -- ${fresh}/* 2>/dev/null
 if [ -e ${folder} ]; then rm -rf -- ${`${folder}.old`}; mv -T -- ${folder} ${`${folder}.old`}; fi
 mv -T -- ${fresh} ${folder}
@@ -129,7 +124,7 @@ for old in ${buildsFolder(paths)}/*; do
   k=no; for keep in ${keep}; do if [ "$old" = "$keep" ]; then k=yes; fi; done
   if [ $k = no ]; then rm -rf -- "$old"; fi
 done`;
-  const result = await connection.run(script, { title: "install the build", root: true, ...(signal && { signal }) });
+  const result = await connection.run(script, { title: "install the build", root: true, signal });
   if (result.exitCode === 3) throw artifactDamaged(connection.host, "the build arrived with another checksum.");
   if (result.exitCode !== 0) throw commandFailed(connection.host, "install", result);
 }

@@ -1,9 +1,8 @@
 import { sh } from "../../connection/quote.ts";
 import { applyFiles, fileChanges } from "../managed-file.ts";
 import type { Change } from "../plan.ts";
-import type { Step } from "../step.ts";
+import { CALLERS_COMPUTER, runOrFail, type Step } from "../step.ts";
 import type { HostWanted } from "../wanted.ts";
-import { CALLERS_COMPUTER, runOrFail } from "./run-or-fail.ts";
 
 /**
  * Gives a release that is at its end of life package sources that still exist. Its other source files name dead servers, and one that does not answer

@@ -1,11 +1,10 @@
 import { sh } from "../../connection/quote.ts";
-import { osSystemOf } from "../../render/os.ts";
+import { osSystemOf } from "../../lab/os.ts";
 import { buildPackages } from "../build.ts";
 import { commandFailed } from "../errors.ts";
 import type { HostFacts } from "../facts.ts";
-import type { Step } from "../step.ts";
+import { CALLERS_COMPUTER, runOrFail, type Step } from "../step.ts";
 import type { HostWanted } from "../wanted.ts";
-import { CALLERS_COMPUTER, runOrFail } from "./run-or-fail.ts";
 
 /** Longest installation, in milliseconds. */
 const INSTALL_TIMEOUT_MS = 20 * 60_000;
@@ -28,7 +27,7 @@ export const packages: Step = {
       onLine: (line: string) => {
         if (line.trim() !== "") emit({ type: "progress", host: connection.host, step: "packages", detail: line.trim() });
       },
-      ...(signal && { signal }),
+      signal,
     };
     const install = sh`env ${manager.environment} ${manager.install} ${names}`;
     const title = `${manager.command} install ${names.join(" ")}`;

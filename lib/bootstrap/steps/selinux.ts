@@ -1,7 +1,6 @@
 import { sh } from "../../connection/quote.ts";
 import { buildsFolder } from "../host-paths.ts";
-import type { Step } from "../step.ts";
-import { CALLERS_COMPUTER, runOrFail } from "./run-or-fail.ts";
+import { CALLERS_COMPUTER, runOrFail, type Step } from "../step.ts";
 
 /** Programs labelled so that systemd runs them as unconfined_service_t, on RHEL 7 (where init_t would run anything) and 8 (where it ends with 203/EXEC). */
 const LABEL = "bin_t";

@@ -15,7 +15,8 @@ export const start: Step = {
     const supervisor = openSupervisor(connection, wanted, {
       ready,
       onProgress: (detail) => emit({ type: "progress", host: connection.host, step: "start", detail }),
-      ...(signal && { signal }),
+      onDecision: (text) => emit({ type: "notice", level: "warning", text }),
+      signal,
     });
     const subjects = new Set(changes.map(({ subject }) => subject));
     await Promise.all(wanted.host.instances.filter(({ id }) => subjects.has(id)).map((instance) => supervisor.start(instance)));

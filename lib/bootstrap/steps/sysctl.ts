@@ -1,10 +1,11 @@
 import { sh } from "../../connection/quote.ts";
+import { formerSysctlPaths } from "../../render/host-files.ts";
 import type { HostFacts } from "../facts.ts";
-import { applyFiles, fileChanges } from "../managed-file.ts";
+import { applyFiles, fileChanges, giveBack } from "../managed-file.ts";
+import { labOfFile } from "../ownership.ts";
 import type { Change } from "../plan.ts";
-import type { Step } from "../step.ts";
+import { CALLERS_COMPUTER, runOrFail, type Step } from "../step.ts";
 import type { HostWanted } from "../wanted.ts";
-import { CALLERS_COMPUTER, runOrFail } from "./run-or-fail.ts";
 
 /** Kernel settings, at once and at every boot. */
 export const sysctl: Step = {
@@ -13,6 +14,9 @@ export const sysctl: Step = {
   check(facts, wanted) {
     return [
       ...fileChanges(facts, wanted, "sysctl"),
+      ...formerFiles(facts, wanted).map(
+        (path): Change => ({ step: "sysctl", subject: path, reason: "obsolete", summary: `remove ${path}, which is read too early` }),
+      ),
       ...differing(facts, wanted)
         .filter(({ writable }) => writable)
         .map(
@@ -27,7 +31,16 @@ export const sysctl: Step = {
   },
   async apply(connection, changes, context) {
     await applyFiles(connection, changes, context);
+    const obsolete = changes.filter(({ reason }) => reason === "obsolete").map(({ subject }) => subject);
+    if (obsolete.length > 0) await runOrFail(connection, "sysctl", sh`${giveBack(obsolete)}`, { title: "remove a former file" });
     const values = context.wanted.placement.lab.os.sysctl;
+    const before = changes.flatMap(({ subject }) => {
+      const value = context.facts.sysctl.get(subject)?.value;
+      return value === undefined ? [] : [[subject, value] as const];
+    });
+    // What the kernel had comes back when the lab goes.
+    if (before.length > 0)
+      await context.applied.update(connection, (stamp) => ({ ...stamp, kernel: { ...Object.fromEntries(before), ...stamp.kernel } }));
     for (const { subject } of changes) {
       const value = values[subject];
       if (value === undefined) continue;
@@ -36,6 +49,11 @@ export const sysctl: Step = {
     }
   },
 };
+
+/** Files of this lab where redis-lab kept the settings before. */
+function formerFiles(facts: HostFacts, { os, placement }: HostWanted): readonly string[] {
+  return formerSysctlPaths(os).filter((path) => labOfFile(facts.files.get(path)) === placement.lab.name);
+}
 
 /** What cannot be set where we are; a container has the values of its computer. `doctor` compares them. */
 export function sysctlNotes(facts: HostFacts, wanted: HostWanted): readonly string[] {

@@ -3,9 +3,8 @@ import { THP_FILE } from "../../render/host-files.ts";
 import type { HostFacts } from "../facts.ts";
 import { applyFiles, fileChanges } from "../managed-file.ts";
 import type { Change } from "../plan.ts";
-import type { Step } from "../step.ts";
+import { CALLERS_COMPUTER, runOrFail, type Step } from "../step.ts";
 import type { HostWanted } from "../wanted.ts";
-import { CALLERS_COMPUTER, runOrFail } from "./run-or-fail.ts";
 
 /** Transparent huge pages, at once and through rc.local at every boot. */
 export const thp: Step = {
@@ -34,6 +33,9 @@ export const thp: Step = {
     await applyFiles(connection, changes, context);
     if (changes.some(({ subject }) => subject === THP_FILE)) {
       const mode = wanted.placement.lab.os.transparentHugepages;
+      const before = facts.thp?.mode;
+      if (before !== undefined)
+        await context.applied.update(connection, (stamp) => ({ ...stamp, kernel: { [THP_FILE]: before, ...stamp.kernel } }));
       await runOrFail(connection, "thp", sh`printf '%s\n' ${mode} > ${THP_FILE}`, { title: "set transparent huge pages" });
     }
     if (facts.systemd !== undefined && changes.some(({ subject }) => subject === wanted.os.rcLocal)) {

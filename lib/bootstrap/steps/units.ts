@@ -1,11 +1,10 @@
 import { sh } from "../../connection/quote.ts";
+import { markRestart } from "../applied-record.ts";
 import { applyFiles, fileChanges } from "../managed-file.ts";
 import type { Change } from "../plan.ts";
-import { markRestart } from "../restart-mark.ts";
-import type { Step } from "../step.ts";
-import { CALLERS_COMPUTER, runOrFail } from "./run-or-fail.ts";
+import { CALLERS_COMPUTER, runOrFail, type Step } from "../step.ts";
 
-/** One systemd unit per instance, enabled. */
+/** One systemd unit per instance, enabled, with a drop-in of what only newer systemds know. */
 export const units: Step = {
   name: "units",
   notApplicable: CALLERS_COMPUTER,
@@ -35,13 +34,17 @@ export const units: Step = {
     const { facts, wanted } = context;
     // The mark comes first: a run that is killed after the unit was written must not forget that the process still runs under the old one.
     for (const file of wanted.files.filter(({ step }) => step === "units")) {
-      const changed = changes.some(({ subject, reason }) => subject === file.path && reason === "different");
+      const changed = changes.some(({ subject, reason }) => subject === file.path && (reason === "different" || reason === "absent"));
       const instance = wanted.host.instances.find(({ id }) => id === file.instance);
       const process = facts.instances.get(file.instance ?? "")?.process;
       if (changed && instance !== undefined && process !== undefined) {
         await markRestart(connection, wanted.host, instance, process, "unit-changed");
       }
     }
+    const dropIns = changes
+      .filter(({ subject }) => subject.includes(".service.d/"))
+      .map(({ subject }) => subject.slice(0, subject.lastIndexOf("/")));
+    if (dropIns.length > 0) await runOrFail(connection, "units", sh`umask 022; mkdir -p -- ${dropIns}`, { title: "make folders of units" });
     await applyFiles(connection, changes, context);
     const enable = changes.filter(({ reason }) => reason === "disabled").map(({ subject }) => subject);
     const script = sh`systemctl daemon-reload` + (enable.length === 0 ? "" : sh` && systemctl --quiet enable ${enable}`);

@@ -1,9 +1,8 @@
 import { sh } from "../../connection/quote.ts";
 import type { HostFacts } from "../facts.ts";
 import type { HostPlan } from "../plan.ts";
-import type { Step } from "../step.ts";
+import { CALLERS_COMPUTER, runOrFail, type Step } from "../step.ts";
 import type { HostWanted } from "../wanted.ts";
-import { CALLERS_COMPUTER, runOrFail } from "./run-or-fail.ts";
 
 /** The user and group that run Redis: without a password, a home of its own or a login shell. */
 export const user: Step = {

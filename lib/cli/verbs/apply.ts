@@ -1,20 +1,31 @@
 import { readFile } from "node:fs/promises";
-import { parsePlan } from "../../cluster/saved-plan.ts";
-import { LabError } from "../../error.ts";
-import { applySaved } from "../../operations/cluster/change.ts";
-import { type CommonOptions, openContext } from "../context.ts";
-import { type MoveOptions, moveRequest, showChange } from "./cluster/change.ts";
+import { LabError } from "../../base/error.ts";
+import { parsePlan } from "../../cluster/plan/saved-plan.ts";
+import { openContext } from "../context.ts";
+import { fillError } from "../invocation.ts";
+import type { VerbHost } from "../verb.ts";
+import { askAndApply } from "./cluster/change.ts";
 
 /** Applies a plan that a cluster verb saved; lab and target are those that it names. */
-export async function run(file: string, options: CommonOptions & MoveOptions, signal: AbortSignal): Promise<number> {
+export async function apply(
+  { signal, json, speaksOf }: VerbHost,
+  { labs, ...options }: { readonly labs: string | undefined; readonly yes: boolean; readonly dryRun: boolean },
+  { file }: { readonly file: string },
+): Promise<number> {
   const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
     throw new LabError({
       code: "cli.no-plan",
+      kind: "usage",
       what: `${file} can't be read: ${error.code ?? error.message}.`,
       next: "Make a plan with `redis-lab cluster VERB LAB --plan FILE`.",
     });
   });
   const saved = parsePlan(text, file);
-  const context = await openContext(saved.lab, { ...options, target: saved.target }, signal);
-  return showChange(context, {}, (emit) => applySaved(saved, { ...context, emit, now: () => new Date(), move: moveRequest(options) }));
+  speaksOf({ lab: saved.lab, target: saved.target });
+  const context = await openContext(saved.lab, { labs, json, target: saved.target }, signal);
+  try {
+    return await askAndApply(context, saved, options);
+  } catch (error) {
+    throw fillError(error, context.invocation);
+  }
 }

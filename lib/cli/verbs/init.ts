@@ -3,19 +3,24 @@ import { shellQuote } from "../../connection/quote.ts";
 import { type PackageOrigin, scaffold } from "../../project/scaffold.ts";
 import { printResult } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
+import type { VerbHost } from "../verb.ts";
 
-export async function run(path: string, options: { readonly json: boolean }): Promise<number> {
-  const made = await scaffold(path);
+export async function init(
+  host: VerbHost,
+  { cdktn }: { readonly cdktn: boolean },
+  { folder }: { readonly folder: string },
+): Promise<number> {
+  const made = await scaffold(folder, cdktn ? "cdktn" : "cdktf");
   const there = relative(process.cwd(), made.folder);
   const steps = [
     ...(there === "" ? [] : [[`cd ${word(there)}`, ""]]),
     [install(made.origin), ""],
     ["npm test", "types and stacks; needs no VM"],
     ["npx redis-lab up cluster", "the lab on this computer, without VMs"],
-    ["npx cdktf deploy cluster", "the lab in VMs of libvirt; needs terraform"],
+    [`npx ${made.cdk} deploy cluster`, "the lab in VMs of libvirt; needs terraform"],
   ].map(([command = "", what = ""]) => `  ${what === "" ? command : command.padEnd(28) + what}`);
   const text = [`Made ${made.name}: ${made.files.join(", ")}`, "", "Its labs are in stacks/labs.ts. Next:", ...steps].join("\n");
-  printResult(options, made, text);
+  printResult(host, made, text);
   return EXIT.done;
 }
 

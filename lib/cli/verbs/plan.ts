@@ -4,13 +4,18 @@ import { formatPlan } from "../../report/plan.ts";
 import { printResult, type VerbContext, withProgress } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
 
-export async function run(context: VerbContext, options: { readonly exitCode?: boolean }): Promise<number> {
-  const plan = await withProgress(context, ({ emit }) => withSession({ ...context, emit }, planLab));
-  printResult(context, plan, formatPlan(plan));
+export async function plan(context: VerbContext, options: { readonly exitCode: boolean }): Promise<number> {
+  const { found, addresses } = await withProgress(context, ({ emit }) =>
+    withSession({ ...context, emit }, async (session) => {
+      const placed = session.placement.hosts.map(({ name, address }) => [name, address] as const);
+      return { found: await planLab(session), addresses: new Map(placed) };
+    }),
+  );
+  printResult(context, found, formatPlan(found, addresses));
   const refused =
-    plan.unreachable.length > 0 ||
-    plan.hosts.some(({ refusals }) => refusals.length > 0) ||
-    plan.layout.findings.some(({ severity }) => severity === "refuses");
+    found.unreachable.length > 0 ||
+    found.hosts.some(({ refusals }) => refusals.length > 0) ||
+    found.layout.findings.some(({ severity }) => severity === "refuses");
   if (refused) return EXIT.failed;
-  return options.exitCode === true && plan.changes > 0 ? EXIT.pending : EXIT.done;
+  return options.exitCode && found.changes > 0 ? EXIT.pending : EXIT.done;
 }

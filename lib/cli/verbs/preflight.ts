@@ -1,14 +1,17 @@
-import { preflight } from "../../operations/preflight.ts";
+import { withNextCommand } from "../../operations/vms/inside-terraform.ts";
+import { preflight as checkPreflight } from "../../operations/vms/preflight.ts";
 import { formatPreflight } from "../../report/preflight.ts";
 import { printResult, type VerbContext, withProgress } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
 
-export async function run(context: VerbContext): Promise<number> {
+export async function preflight(context: VerbContext): Promise<number> {
   const report = await withProgress(
     context,
-    ({ emit }) => preflight({ ...context, emit }),
+    ({ emit }) => checkPreflight({ ...context, emit, now: () => new Date() }),
     ({ ready }) => !ready,
-  );
+  ).catch((error: unknown) => {
+    throw withNextCommand(error, `npx cdktf deploy ${context.lab.name}`, context);
+  });
   printResult(context, report, formatPreflight(report));
   return report.ready ? EXIT.done : EXIT.failed;
 }

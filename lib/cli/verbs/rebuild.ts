@@ -1,7 +1,7 @@
 import { bringDown } from "../../operations/down.ts";
-import { rebuildsVms, rebuildVms } from "../../operations/rebuild-vms.ts";
-import { rollHardware } from "../../operations/roll-hardware.ts";
 import { bringUp } from "../../operations/up.ts";
+import { rollHardware } from "../../operations/vms/hardware.ts";
+import { rebuildsVms, rebuildVms } from "../../operations/vms/rebuild.ts";
 import { formatDown } from "../../report/down.ts";
 import { formatRebuild, formatRolling } from "../../report/rebuild.ts";
 import { formatUp } from "../../report/up.ts";
@@ -9,14 +9,14 @@ import { confirm } from "../confirm.ts";
 import { printResult, type VerbContext, withProgress } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
 
-export async function run(context: VerbContext, options: { readonly yes?: boolean; readonly rolling?: boolean }): Promise<number> {
+export async function rebuild(context: VerbContext, options: { readonly yes: boolean; readonly rolling: boolean }): Promise<number> {
   const now = () => new Date();
-  if (options.rolling === true) {
+  if (options.rolling) {
     const report = await withProgress(context, ({ emit }) => rollHardware({ ...context, emit, now }));
     printResult(context, report, formatRolling(report, context));
     return report.status?.healthy === false ? EXIT.failed : EXIT.done;
   }
-  await confirm(`Wipe all data of "${context.lab.name}" on ${context.target} and bring it up anew?`, options.yes);
+  await confirm(`Wipe all data of "${context.lab.name}" on ${context.target} and bring it up again?`, options.yes, context.signal);
   if (rebuildsVms(context.target)) {
     const report = await withProgress(
       context,

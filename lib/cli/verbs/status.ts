@@ -1,28 +1,19 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { withSession } from "../../operations/session.ts";
-import { readStatus, type Status } from "../../operations/status.ts";
+import { readStatus } from "../../operations/status.ts";
 import { formatStatus } from "../../report/status.ts";
 import { printResult, type VerbContext } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
+import { fillDocument } from "../invocation.ts";
 
-export async function run(context: VerbContext, options: { readonly watch?: true | number }): Promise<number> {
+export async function status(context: VerbContext, { watch }: { readonly watch: number | true | undefined }): Promise<number> {
   return withSession({ ...context, emit: () => {} }, async (session) => {
-    const show = async (): Promise<Status> => {
-      const status = await readStatus(session);
-      const text = formatStatus(status, context);
-      if (options.watch !== undefined && context.json) process.stdout.write(`${JSON.stringify(status)}\n`);
-      else if (options.watch !== undefined && context.terminal) process.stdout.write(`\u001b[H\u001b[2J${text}\n`);
-      else printResult(context, status, text);
-      return status;
-    };
-    let status = await show();
-    if (options.watch === undefined) return status.healthy ? EXIT.done : EXIT.failed;
-    const seconds = options.watch === true ? 2 : Math.max(0.2, options.watch);
-    // The pause is what the user asked for, not a wait for something.
-    while (!context.signal.aborted) {
-      await delay(seconds * 1000, undefined, { signal: context.signal }).catch(() => undefined);
-      if (!context.signal.aborted) status = await show();
+    const look = async () => fillDocument(await readStatus(session), context.invocation);
+    if (watch !== undefined) {
+      const { watchStatus } = await import("./watch.ts");
+      return watchStatus(context, watch === true ? 2 : Math.max(0.2, watch), look);
     }
-    return EXIT.interrupted;
+    const seen = await look();
+    printResult(context, seen, formatStatus(seen, context));
+    return seen.healthy ? EXIT.done : EXIT.failed;
   });
 }

@@ -33,7 +33,12 @@ export function nextBatch(keys: readonly Buffer[], sizeOf: (index: number) => nu
   return { keys: from === 0 && end === keys.length ? keys : keys.slice(from, end), bytes: Math.round(bytes) };
 }
 
+/** How long a server is silent while keys of so many bytes travel at the slowest, in milliseconds. */
+export function travelMs(bytes: number): number {
+  return Math.ceil((bytes / SLOWEST) * 1000);
+}
+
 /** What MIGRATE is given as its time-out, in milliseconds: the default, or as much as a large key needs. */
 export function timeoutFor(bytes: number, timeoutMs: number): number {
-  return Math.max(timeoutMs, Math.ceil((bytes / SLOWEST) * 1000));
+  return Math.max(timeoutMs, travelMs(bytes));
 }

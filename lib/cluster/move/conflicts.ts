@@ -1,7 +1,7 @@
 import { RedisReplyError } from "../../redis/reply-error.ts";
 import type { Argument, BatchReply } from "../../redis/types.ts";
-import { sameContent } from "../transfer/compare.ts";
-import { sameBytes } from "../transfer/payload.ts";
+import { sameContent } from "../model/compare-values.ts";
+import { sameBytes } from "../model/value.ts";
 import { valuesDiffer } from "./errors.ts";
 import type { MoveEnd, Quarantine, Quarantined } from "./types.ts";
 

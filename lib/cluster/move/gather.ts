@@ -1,6 +1,6 @@
+import { waitFor } from "../../base/wait.ts";
 import { RedisReplyError } from "../../redis/reply-error.ts";
 import type { Argument, BatchReply } from "../../redis/types.ts";
-import { waitFor } from "../../wait.ts";
 import { type Copy, copyAt, sameValue } from "./conflicts.ts";
 import { migrateRefused, valuesDiffer } from "./errors.ts";
 import { migrateWords } from "./migrate.ts";
@@ -9,12 +9,12 @@ import type { MoveEnd, Quarantine } from "./types.ts";
 
 export interface GatherOptions {
   /** Of one MIGRATE, in milliseconds. @default 60000 */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** Where values go that the owner has otherwise. Without it a difference is an error. */
   readonly quarantine: Quarantine | undefined;
   readonly onKeys?: (count: number) => void;
   /** Longest wait for servers that can't send or take keys now, in milliseconds. @default 60000 */
-  readonly recoveryMs?: number;
+  readonly recoveryMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -67,7 +67,7 @@ async function sent(keys: readonly Buffer[], source: MoveEnd, owner: MoveEnd, op
           throw migrateRefused("MIGRATE", source.member.id, reply.message);
       }
     },
-    { what: "keys to arrive", timeoutMs: recoveryMs, ...(signal && { signal }) },
+    { what: "keys to arrive", timeoutMs: recoveryMs, signal },
   );
 }
 

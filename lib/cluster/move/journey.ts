@@ -1,6 +1,6 @@
 import { RedisReplyError } from "../../redis/reply-error.ts";
 import type { Argument, BatchReply, Credentials } from "../../redis/types.ts";
-import { BATCH_BYTES, type Batch, type BatchLimits, nextBatch, timeoutFor } from "./batches.ts";
+import { BATCH_BYTES, type Batch, type BatchLimits, nextBatch, timeoutFor, travelMs } from "./batches.ts";
 import { migrateRefused, orphansAtTarget, valueTooLarge } from "./errors.ts";
 import { migrateWords } from "./migrate.ts";
 import { troubleOf } from "./replies.ts";
@@ -23,7 +23,9 @@ export interface SlotStart {
   readonly slot: number;
   /** It was opened before: what is at the target belongs there. */
   readonly opened: boolean;
-  /** A MIGRATE of this run may have left keys at both ends, with the source's being the newer one. */
+  /** Not by this run, or for another source that failed meanwhile: what is at the target need not be a copy of what the source has, and may be newer. It is compared before it is overwritten. */
+  readonly foreign: boolean;
+  /** A MIGRATE of this run may have left keys at both ends: the source's value is the newer one. Of no meaning where `foreign`. */
   readonly halfSent: boolean;
 }
 
@@ -55,8 +57,8 @@ export interface Journey extends SlotStart {
   readonly average: number;
   /** How many of them have arrived. */
   readonly at: number;
-  /** Whether MIGRATE may overwrite. */
-  readonly replace: boolean;
+  /** Up to which key of the page MIGRATE may overwrite what is at the target: these were compared, or are copies that this journey sent. */
+  readonly cleared: number;
   /** How often the present batch was sent. */
   readonly attempt: number;
   /** It may be open on the servers. */
@@ -75,6 +77,8 @@ export interface Questions {
   readonly others: readonly (readonly Argument[])[];
   /** Longest time that the servers may take beyond what queues before, in milliseconds. */
   readonly timeoutMs: number;
+  /** How long a server is silent over one of them at the most, in milliseconds. @default 0 */
+  readonly worksMs?: number;
 }
 
 /** Keys that are asked for at once. */
@@ -89,18 +93,19 @@ const SIZES = "local sizes = {} for i, key in ipairs(KEYS) do sizes[i] = redis.c
 /** How long a value is on its way; a script spares sending it here. */
 const LENGTH = "return #(redis.call('DUMP', KEYS[1]) or '')";
 
-export function beginJourney({ slot, opened, halfSent }: SlotStart): Journey {
+export function beginJourney({ slot, opened, foreign, halfSent }: SlotStart): Journey {
   return {
     slot,
     opened,
-    halfSent,
+    foreign,
+    halfSent: halfSent && !foreign,
     phase: "survey",
     small: 0,
     page: [],
     sizes: [],
     average: 0,
     at: 0,
-    replace: halfSent,
+    cleared: 0,
     attempt: 0,
     isOpen: opened,
     entered: false,
@@ -138,10 +143,16 @@ export function questionsOf(journey: Journey, route: Route, limits: BatchLimits)
     case "send": {
       const { keys, bytes } = batchOf(journey, limits);
       const timeoutMs = timeoutFor(bytes, route.timeoutMs);
-      const words = migrateWords(keys, { target, credentials: route.credentials, timeoutMs, replace: journey.replace });
+      const words = migrateWords(keys, { target, credentials: route.credentials, timeoutMs, replace: mayOverwrite(journey) });
       // What is left is asked for in the same breath.
       const last = journey.at + keys.length >= page.length;
-      return { source: last ? [words, getKeys(slot)] : [words], target: NONE, others: NONE, timeoutMs: 2 * timeoutMs };
+      return {
+        source: last ? [words, getKeys(slot)] : [words],
+        target: NONE,
+        others: NONE,
+        timeoutMs: 2 * timeoutMs,
+        worksMs: travelMs(bytes),
+      };
     }
     case "close-target":
       return ofTarget(ownerIs(slot, target.nodeId));
@@ -152,6 +163,8 @@ export function questionsOf(journey: Journey, route: Route, limits: BatchLimits)
     case "busy":
     case "ended":
       return { source: NONE, target: NONE, others: NONE, timeoutMs: 0 };
+    default:
+      return phase satisfies never;
   }
 }
 
@@ -203,24 +216,33 @@ export function answered(
     case "busy":
     case "ended":
       return journey;
+    default:
+      return journey.phase satisfies never;
   }
 }
 
-/** The same journey once its conflicts are settled: the source's values may be sent over those of the target. */
-export function settled(journey: Journey): Journey {
-  return { ...journey, phase: "send", replace: true };
+/** The same journey once the conflicts of so many keys are settled: the source's values of these, and of no others, may be sent over those of the target. */
+export function settled(journey: Journey, keys: number): Journey {
+  return { ...journey, phase: "send", cleared: journey.at + keys };
 }
 
-/** What is sent next. */
-export function batchOf({ page, sizes, average, at }: Journey, limits: BatchLimits): Batch {
-  return nextBatch(page, (index) => sizes[index] ?? average, at, limits);
+/** What is sent next. Keys that may overwrite travel without others: the limits may have grown since they were compared. */
+export function batchOf(journey: Journey, limits: BatchLimits): Batch {
+  const { page, sizes, average, at, cleared } = journey;
+  const together = !journey.halfSent && cleared > at ? page.slice(0, cleared) : page;
+  return nextBatch(together, (index) => sizes[index] ?? average, at, limits);
+}
+
+function mayOverwrite({ halfSent, cleared, at }: Journey): boolean {
+  return halfSent || cleared > at;
 }
 
 export function refused(journey: Journey, error: Error): Journey {
   return { ...journey, phase: "ended", outcome: { kind: "refused", error, open: journey.isOpen } };
 }
 
-export function interrupted(journey: Journey, why: string, halfSent = journey.replace): Journey {
+/** @param halfSent @default where a MIGRATE got no answer that told what became of it */
+export function interrupted(journey: Journey, why: string, halfSent = journey.halfSent || journey.attempt > 0): Journey {
   return { ...journey, phase: "ended", outcome: { kind: "interrupted", why, halfSent } };
 }
 
@@ -251,11 +273,13 @@ function afterMigrate(
   switch (troubleOf(reply.message)) {
     case "busy-key":
       return { ...journey, phase: "busy" };
-    case "unknown":
-      // The source has what it did not get an answer for, and goes on serving it: its value is the newer one.
-      return journey.attempt + 1 < TRIES
-        ? { ...journey, attempt: journey.attempt + 1, replace: true }
-        : interrupted(journey, `${source.id} can't send to ${target.id}: ${reply.message}`, true);
+    case "unknown": {
+      if (journey.attempt + 1 >= TRIES) return interrupted(journey, `${source.id} can't send to ${target.id}: ${reply.message}`, true);
+      // Nothing may have been sent at all. What the target has of a slot that was empty there is a copy that was sent now, and the source, which goes on serving it, has the newer value. Elsewhere the keys are sent again as
+      // before, and what the target has by then is compared (BUSYKEY).
+      const ours = journey.foreign ? journey.cleared : journey.at + batch.keys.length;
+      return { ...journey, attempt: journey.attempt + 1, cleared: Math.max(journey.cleared, ours) };
+    }
     case "passing":
     case "roles-changed":
       return interrupted(journey, `${source.id} answered MIGRATE with: ${reply.message}`);
@@ -276,10 +300,10 @@ function surveyed(journey: Journey, reply: BatchReply | undefined, { largestValu
 /** A new page of keys. One that has no more keys than the slot had when they were few and small goes as it is. */
 function withPage(journey: Journey, reply: BatchReply | undefined): Journey {
   // Without a list a slot must not count as empty: it would be given away with its keys.
-  if (!Array.isArray(reply)) return interrupted(journey, `the keys of slot ${journey.slot} were not told: ${reply}`);
+  if (!Array.isArray(reply)) return interrupted(journey, `the keys of slot ${journey.slot} were not given: ${reply}`);
   const page = reply as readonly Buffer[];
   const phase: Phase = page.length === 0 ? (journey.entered ? "close-target" : "import") : page.length <= journey.small ? "send" : "size";
-  return { ...journey, page, sizes: [], at: 0, phase };
+  return { ...journey, page, sizes: [], at: 0, cleared: 0, phase };
 }
 
 /** In an open slot a script is refused as soon as one of its keys is gone; the page is then sent without sizes, which MIGRATE takes as well. */

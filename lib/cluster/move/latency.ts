@@ -4,8 +4,6 @@ import type { RedisClient } from "../../redis/types.ts";
 export interface LatencyProbe {
   /** In milliseconds; a PING that is still out counts with the time that it has been out. */
   current(): number;
-  /** All that were measured, in milliseconds, for a report. */
-  readonly samples: readonly number[];
   close(): void;
 }
 
@@ -18,7 +16,6 @@ const WINDOW = 5;
 export function probeLatency(clients: readonly RedisClient[], now: () => number = () => performance.now()): LatencyProbe {
   const last = clients.map((): number[] => []);
   const out = clients.map((): number | undefined => undefined);
-  const samples: number[] = [];
   const ping = (client: RedisClient, index: number): void => {
     if (client.closed || out[index] !== undefined) return;
     const sent = now();
@@ -28,7 +25,6 @@ export function probeLatency(clients: readonly RedisClient[], now: () => number 
       .then(
         () => {
           const ms = now() - sent;
-          samples.push(ms);
           last[index] = [...(last[index] ?? []), ms].slice(-WINDOW);
         },
         () => undefined, // a server that is gone has no latency; the move itself finds that out
@@ -44,7 +40,6 @@ export function probeLatency(clients: readonly RedisClient[], now: () => number 
       const waiting = out.flatMap((sent) => (sent === undefined ? [] : [now() - sent]));
       return Math.max(0, ...last.flat(), ...waiting);
     },
-    samples,
     close() {
       clearInterval(timer);
       for (const client of clients) client.close();

@@ -1,4 +1,4 @@
-import { waitFor } from "../../wait.ts";
+import { waitFor } from "../../base/wait.ts";
 import { BATCH_BYTES, type Batch, type BatchLimits } from "./batches.ts";
 import type { Throttle } from "./types.ts";
 
@@ -21,7 +21,7 @@ export interface PaceOptions {
   /** Milliseconds of a clock that never goes back. @default performance.now */
   readonly now?: () => number;
   /** What a PING to the servers takes now, in milliseconds. Needed for `maxLatencyMs`. */
-  readonly latency?: () => number;
+  readonly latency?: (() => number) | undefined;
 }
 
 /** Keys of the first batch under a ceiling of latency. */
@@ -68,7 +68,7 @@ export function waitForPace<T>(pace: Pace, attempt: () => T | undefined, signal?
       const value = attempt();
       return value === undefined ? { done: false, missing: pace.reason() } : { done: true, value };
     },
-    { what: "the throttle", timeoutMs: LONGEST_WAIT_MS, intervalMs: 5, ...(signal && { signal }) },
+    { what: "the throttle", timeoutMs: LONGEST_WAIT_MS, intervalMs: 5, signal },
   );
 }
 

@@ -1,5 +1,5 @@
-import { isLabError, whatOf } from "../../error.ts";
-import type { Argument, BatchReply } from "../../redis/types.ts";
+import { isLabError, whatOf } from "../../base/error.ts";
+import type { Argument, BatchReply, CallOptions } from "../../redis/types.ts";
 import type { BatchLimits } from "./batches.ts";
 import { settleConflicts } from "./conflicts.ts";
 import {
@@ -56,12 +56,12 @@ const REPLY_TIMEOUT_MS = 60_000;
  */
 export async function movePair(starts: readonly SlotStart[], pair: Pair): Promise<void> {
   const waiting = starts[Symbol.iterator]();
-  // Two convoys, so that one works at the source while the other does at the target.
-  const convoys = Math.min(2, pair.slotsAtOnce);
-  await Promise.all(Array.from({ length: convoys }, () => convoy(waiting, Math.ceil(pair.slotsAtOnce / convoys), pair)));
+  // Two lanes, so that one works at the source while the other does at the target.
+  const lanes = Math.min(2, pair.slotsAtOnce);
+  await Promise.all(Array.from({ length: lanes }, () => lane(waiting, Math.ceil(pair.slotsAtOnce / lanes), pair)));
 }
 
-async function convoy(waiting: Iterator<SlotStart>, most: number, pair: Pair): Promise<void> {
+async function lane(waiting: Iterator<SlotStart>, most: number, pair: Pair): Promise<void> {
   let travelling: readonly Journey[] = [];
   for (;;) {
     const joining: Journey[] = [];
@@ -106,25 +106,28 @@ async function turn(all: readonly Journey[], pair: Pair): Promise<readonly Journ
   // The limits change with every batch that comes back: what was sent and what is made of the answer have to go by the same ones.
   const { asked, limits } = await admitted(journeys, pair);
   const questions = asked.map((journey) => questionsOf(journey, route, limits));
-  const timeoutMs = REPLY_TIMEOUT_MS + Math.max(0, ...questions.map((each) => each.timeoutMs));
+  const patience = {
+    timeoutMs: REPLY_TIMEOUT_MS + Math.max(0, ...questions.map((each) => each.timeoutMs)),
+    worksMs: Math.max(0, ...questions.map(({ worksMs = 0 }) => worksMs)),
+  };
   const begin = performance.now();
   const [fromSource, fromTarget] = await Promise.all([
     ask(
       source,
       questions.map((each) => each.source),
-      timeoutMs,
+      patience,
     ),
     ask(
       target,
       questions.map((each) => each.target),
-      timeoutMs,
+      patience,
     ),
     // They hear of it from the target anyway; telling them spares their clients a redirection.
     ...others.map((other) =>
       ask(
         other,
         questions.map((each) => each.others),
-        timeoutMs,
+        patience,
       ),
     ),
   ]);
@@ -156,7 +159,7 @@ async function next(
     // The owner is the target by now. The others are told all the same: a replica of a source that died does not know of the move yet, would win its election and take the
     // slot back, if the other masters did not know better and refuse it their votes.
     if (journey.phase === "close-source") await tellOthers(journey, route, pair);
-    return interrupted(journey, lost.lost, journey.replace || journey.phase === "send");
+    return interrupted(journey, lost.lost, journey.phase === "send" ? true : undefined);
   }
   const after = answered(journey, route, limits, replies);
   if (journey.phase === "survey") pair.slices.surveyed(after.phase === "list" ? PAGE : after.small);
@@ -186,8 +189,18 @@ async function admitted(
       case "close-target":
         // Without any hope they are turned away in the next turn.
         return mayClose() === true;
-      default:
+      case "list":
+      case "size":
+      case "weigh":
+      case "import":
+      case "migrate":
+      case "busy":
+      case "close-source":
+      case "tell":
+      case "ended":
         return true;
+      default:
+        return journey.phase satisfies never;
     }
   };
   return waitForPace(pace, () => {
@@ -203,7 +216,7 @@ type Answers = { readonly of: readonly number[]; readonly from: readonly number[
   | { readonly lost: string }
 );
 
-async function ask({ client }: MoveEnd, questions: readonly (readonly (readonly Argument[])[])[], timeoutMs: number): Promise<Answers> {
+async function ask({ client }: MoveEnd, questions: readonly (readonly (readonly Argument[])[])[], patience: CallOptions): Promise<Answers> {
   let count = 0;
   const from = questions.map(({ length }) => {
     count += length;
@@ -211,7 +224,7 @@ async function ask({ client }: MoveEnd, questions: readonly (readonly (readonly 
   });
   const of = questions.map(({ length }) => length);
   try {
-    return { of, from, replies: await client.callAll(questions.flat(), { timeoutMs }) };
+    return { of, from, replies: await client.callAll(questions.flat(), patience) };
   } catch (error) {
     if (!isLabError(error)) throw error;
     return { of, from, lost: whatOf(error) };
@@ -228,7 +241,7 @@ async function settle(journey: Journey, limits: BatchLimits, pair: Pair): Promis
   try {
     const { keys } = batchOf(journey, limits);
     pair.onQuarantine(await settleConflicts(journey.slot, keys, pair, quarantine));
-    return settled(journey);
+    return settled(journey, keys.length);
   } catch (error) {
     if (!isLabError(error)) throw error;
     return error.code.startsWith("redis.") ? interrupted(journey, error.what) : refused(journey, error);

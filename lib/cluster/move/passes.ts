@@ -1,22 +1,27 @@
-import { knownEpoch } from "../epochs.ts";
-import { eachSlot, formatRanges } from "../slots.ts";
-import { type Component, clusterOf, type LiveNode, type Topology } from "../topology.ts";
+import { knownEpoch } from "../gossip/epochs.ts";
+import { eachSlot, formatRanges } from "../model/slots.ts";
+import { type Component, clusterAround, clusterOf, type LiveNode, type Topology } from "../model/topology.ts";
+import type { SlotStart } from "./journey.ts";
 import type { SlotMove, SlotOutcome } from "./types.ts";
 
 /** A slot on its way, over as many passes as it takes. */
-export interface Ticket {
+export interface SlotTask {
   readonly slot: number;
   readonly move: SlotMove;
   /** It was opened before, by an earlier pass or run: what is at the target belongs there. */
   opened: boolean;
   /** It may be open on the servers. */
   begun: boolean;
+  /** It was open before this run. */
+  readonly foreign: boolean;
+  /** Node id of the source from which this run opened it first. */
+  begunFrom: string | undefined;
   halfSent: boolean;
   outcome: SlotOutcome | undefined;
 }
 
 /** Who may stand for the ends of a move: the masters themselves, and those that replicated them when it began. Node ids by instance id. */
-export type Houses = ReadonlyMap<string, ReadonlySet<string>>;
+export type ShardMembers = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** What is to be done in the next pass. */
 export type Pass =
@@ -32,33 +37,34 @@ export interface PassPair {
   readonly others: readonly LiveNode[];
   /** All nodes that answer, replicas too. */
   readonly everybody: readonly LiveNode[];
-  readonly moves: readonly Ticket[];
+  readonly moves: readonly SlotTask[];
   /** Slots that the target owns, by its own word or as the heir of who did, and of which not everybody may know. */
-  readonly finishes: readonly Ticket[];
+  readonly finishes: readonly SlotTask[];
 }
 
 /** A slot that belongs to somebody else by now. */
 export interface Strayed {
-  readonly ticket: Ticket;
+  readonly task: SlotTask;
   readonly owner: string;
 }
 
-export function ticketsOf(moves: readonly SlotMove[], topology: Topology, opened: ReadonlySet<number> = new Set()): Ticket[] {
+export function slotTasksOf(moves: readonly SlotMove[], topology: Topology, opened: ReadonlySet<number> = new Set()): SlotTask[] {
   return moves.flatMap((move) => {
     const target = topology.live.get(move.target);
     const source = topology.live.get(move.source);
-    return [...eachSlot(move.slots)].map((slot) => ({
-      slot,
-      move,
-      opened: opened.has(slot) || source?.self.migrating.has(slot) === true || target?.self.importing.has(slot) === true,
-      begun: false,
-      halfSent: false,
-      outcome: undefined,
-    }));
+    return [...eachSlot(move.slots)].map((slot) => {
+      const open = opened.has(slot) || source?.self.migrating.has(slot) === true || target?.self.importing.has(slot) === true;
+      return { slot, move, opened: open, begun: false, foreign: open, begunFrom: undefined, halfSent: false, outcome: undefined };
+    });
   });
 }
 
-export function housesOf(moves: readonly SlotMove[], topology: Topology): Houses {
+/** How a slot stands before its next journey. After a failover of the source a value at the target may be newer than that of the heir, so it is compared as any other. */
+export function startOf({ slot, opened, foreign, begunFrom, halfSent }: SlotTask, source: Pick<LiveNode, "nodeId">): SlotStart {
+  return { slot, opened, halfSent, foreign: foreign || (begunFrom !== undefined && begunFrom !== source.nodeId) };
+}
+
+export function shardMembersOf(moves: readonly SlotMove[], topology: Topology): ShardMembers {
   const ends = new Set(moves.flatMap(({ source, target }) => [source, target]));
   return new Map(
     [...ends].map((id) => {
@@ -70,28 +76,29 @@ export function housesOf(moves: readonly SlotMove[], topology: Topology): Houses
 }
 
 /** What is left of a move as the cluster stands now; no pairs once everything is where it belongs. Pure. */
-export function planPass(tickets: readonly Ticket[], houses: Houses, topology: Topology): Pass {
-  const cluster = clusterOf(topology);
-  const ends = new Map([...houses].map(([id, house]) => [id, { house, head: headOf(house, topology) }]));
-  const pairs = new Map<string, PassPair & { moves: Ticket[]; finishes: Ticket[] }>();
+export function planPass(tasks: readonly SlotTask[], shardMembers: ShardMembers, topology: Topology): Pass {
+  const ends = new Map([...shardMembers].map(([id, shard]) => [id, { shard, head: shardMaster(shard, topology) }]));
+  const [anyone] = [...ends.values()].flatMap(({ head }) => head ?? []);
+  const cluster = anyone === undefined ? clusterOf(topology) : clusterAround(topology, anyone.id);
+  const pairs = new Map<string, PassPair & { moves: SlotTask[]; finishes: SlotTask[] }>();
   const strayed: Strayed[] = [];
   const giving = new Set<string>();
   const taking = new Set<string>();
-  for (const ticket of tickets) {
-    const { slot, move, outcome } = ticket;
+  for (const task of tasks) {
+    const { slot, move, outcome } = task;
     const [from, to] = [ends.get(move.source), ends.get(move.target)];
     if (to?.head === undefined) return { kind: "waits", missing: `a master in the place of ${move.target}` };
     const target = to.head;
     const owner = cluster.owners[slot];
     if (owner === undefined) return { kind: "waits", missing: `an owner of slot ${slot}` };
     // A target that failed right after it got a slot did not always tell its replica: nobody claims the slot then, and the heir, which has its keys, takes it.
-    const arrived = to.house.has(owner);
+    const arrived = to.shard.has(owner);
     // Who gave its last slot away may be a replica of whoever got it by now: it is not needed for slots that have arrived.
     if (arrived && owner === target.nodeId && (outcome?.kind === "moved" || from?.head === undefined)) continue;
     if (from?.head === undefined) return { kind: "waits", missing: `a master in the place of ${move.source}` };
     const source = from.head;
     if (!arrived && owner !== source.nodeId) {
-      strayed.push({ ticket, owner: topology.instanceOf(owner) ?? owner });
+      strayed.push({ task, owner: topology.instanceOf(owner) ?? owner });
       continue;
     }
     // Whoever takes slots may raise its config epoch, and as a giver it has to keep it (see `knowsEpochOf`): one thing after the other.
@@ -112,7 +119,7 @@ export function planPass(tickets: readonly Ticket[], houses: Houses, topology: T
       finishes: [],
     };
     pairs.set(key, pair);
-    (arrived ? pair.finishes : pair.moves).push(ticket);
+    (arrived ? pair.finishes : pair.moves).push(task);
   }
   return { kind: "ready", pairs: [...pairs.values()], strayed };
 }
@@ -137,9 +144,9 @@ function believerIn(target: LiveNode, { live, owners }: Component): LiveNode | u
 }
 
 /** Of those who may stand for a shard the master that was elected last. */
-function headOf(house: ReadonlySet<string>, { live }: Topology): LiveNode | undefined {
+function shardMaster(shard: ReadonlySet<string>, { live }: Topology): LiveNode | undefined {
   return [...live.values()]
-    .filter(({ nodeId, self }) => house.has(nodeId) && self.role === "master")
+    .filter(({ nodeId, self }) => shard.has(nodeId) && self.role === "master")
     .sort((a, b) => b.self.configEpoch - a.self.configEpoch)[0];
 }
 

@@ -1,3 +1,4 @@
+import { megabytes } from "../../base/text.ts";
 import type { MoveOptions, MoveReport } from "./types.ts";
 
 /** What a move tells while it runs. */
@@ -49,8 +50,4 @@ export function makeMoveProgress(total: number, { emit, onSlot }: MoveOptions): 
     },
     report: () => ({ slots: slots.size, ...sum, seconds: seconds() }),
   };
-}
-
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
 }

@@ -8,7 +8,7 @@ export type Trouble =
   | "busy-key"
   /** Sent, and what became of it is not known: source and target may both have it now. */
   | "unknown"
-  /** Nothing but a human can mend it. */
+  /** Nothing but a human can fix it. */
   | "lasting";
 
 // Texts: migrateCommand and clusterCommand in cluster.c, processCommand in server.c, of 4.0.14 to 7.0.15. What the target said comes behind `Target instance replied with error:`.

@@ -1,19 +1,19 @@
 import pLimit from "p-limit";
-import { isLabError, whatOf } from "../../error.ts";
+import { isLabError, whatOf } from "../../base/error.ts";
+import { waitFor } from "../../base/wait.ts";
 import { pairsOf } from "../../redis/pairs.ts";
 import type { InstanceAccess, RedisClient } from "../../redis/types.ts";
-import { waitFor } from "../../wait.ts";
-import { raiseAndSpread } from "../epochs.ts";
-import { tell } from "../introduce.ts";
-import { observeCluster } from "../observe.ts";
-import { readTopology, type Topology } from "../topology.ts";
-import type { ClusterMember } from "../types.ts";
-import { clearUnclaimed } from "../unclaimed.ts";
+import { raiseAndSpread } from "../gossip/epochs.ts";
+import { tell } from "../gossip/introduce.ts";
+import { clearUnclaimed } from "../gossip/slot-marks.ts";
+import { observeCluster } from "../model/observe.ts";
+import { readTopology, type Topology } from "../model/topology.ts";
+import type { ClusterMember } from "../model/types.ts";
 import { moveInterrupted, moveStopped, noSuccessor, slotStrayed } from "./errors.ts";
 import { type LatencyProbe, probeLatency } from "./latency.ts";
 import { makePace } from "./pace.ts";
 import { finishSlots, movePair, type Pair } from "./pair.ts";
-import { type Houses, housesOf, type PassPair, planPass, type Ticket, ticketsOf } from "./passes.ts";
+import { type PassPair, planPass, type ShardMembers, type SlotTask, shardMembersOf, slotTasksOf, startOf } from "./passes.ts";
 import { type MoveProgress, makeMoveProgress } from "./progress.ts";
 import { makeSlices } from "./slices.ts";
 import type { MoveEnd, MoveLog, MoveOptions, MoveReport, SlotMove } from "./types.ts";
@@ -35,15 +35,15 @@ export async function moveSlots(
 ): Promise<MoveReport> {
   const look = async () => readTopology(await observeCluster(members, access), members);
   const before = await look();
-  const tickets = ticketsOf(moves, before, options.opened);
-  const houses = options.houses ?? housesOf(moves, before);
-  const progress = makeMoveProgress(tickets.length, options);
-  const log = await options.log?.(moves, houses);
+  const tasks = slotTasksOf(moves, before, options.opened);
+  const shardMembers = options.shardMembers ?? shardMembersOf(moves, before);
+  const progress = makeMoveProgress(tasks.length, options);
+  const log = await options.log?.(moves, shardMembers);
   try {
-    await runPasses({ tickets, houses, progress, log, look, before }, access, options);
+    await runPasses({ tasks, shardMembers, progress, log, look, before }, access, options);
   } catch (error) {
     // With nothing moved and nothing open there is nothing to go on with.
-    if (tickets.every(({ outcome, opened, begun }) => outcome?.kind !== "moved" && !opened && !begun)) await log?.end();
+    if (tasks.every(({ outcome, opened, begun }) => outcome?.kind !== "moved" && !opened && !begun)) await log?.end();
     throw error;
   }
   await log?.end();
@@ -51,8 +51,8 @@ export async function moveSlots(
 }
 
 interface Journeying {
-  readonly tickets: readonly Ticket[];
-  readonly houses: Houses;
+  readonly tasks: readonly SlotTask[];
+  readonly shardMembers: ShardMembers;
   readonly progress: MoveProgress;
   readonly log: MoveLog | undefined;
   readonly look: () => Promise<Topology>;
@@ -61,7 +61,7 @@ interface Journeying {
 
 /** One pass after the other, until everything is where it belongs. */
 async function runPasses(
-  { tickets, houses, progress, log, look, before }: Journeying,
+  { tasks, shardMembers, progress, log, look, before }: Journeying,
   access: InstanceAccess,
   options: MoveOptions,
 ): Promise<void> {
@@ -74,33 +74,33 @@ async function runPasses(
       async () => {
         const now = topology ?? (await look());
         topology = undefined;
-        const plan = planPass(tickets, houses, now);
+        const plan = planPass(tasks, shardMembers, now);
         if (plan.kind === "waits") return { done: false, missing: plan.missing };
         return performance.now() - lastPass < AGAIN_MS ? { done: false, missing: "a moment's rest" } : { done: true, value: plan };
       },
-      { what: "the cluster to go on with the move", timeoutMs: recoveryMs, ...(options.signal && { signal: options.signal }) },
+      { what: "the cluster to go on with the move", timeoutMs: recoveryMs, signal: options.signal },
     ).catch((error: unknown) => {
-      if (options.signal?.aborted === true) throw stopped(moveInterrupted(), tickets);
-      throw isLabError(error) ? stopped(noSuccessor(error.what), tickets) : error;
+      if (options.signal?.aborted === true) throw stopped(moveInterrupted(), tasks);
+      throw isLabError(error) ? stopped(noSuccessor(error.what), tasks) : error;
     });
     const [astray] = pass.strayed;
-    if (astray !== undefined) throw stopped(slotStrayed(astray.ticket.slot, astray.ticket.move.source, astray.owner), tickets);
+    if (astray !== undefined) throw stopped(slotStrayed(astray.task.slot, astray.task.move.source, astray.owner), tasks);
     if (pass.pairs.length === 0) return;
     const done = progress.moved;
     await runPass(pass.pairs, access, options, progress, log);
-    if (options.signal?.aborted === true) throw stopped(moveInterrupted(), tickets);
-    for (const { outcome } of tickets) if (outcome?.kind === "refused") throw stopped(outcome.error, tickets);
-    const [stuck] = tickets.flatMap(({ outcome }) => (outcome?.kind === "interrupted" ? [outcome.why] : []));
+    if (options.signal?.aborted === true) throw stopped(moveInterrupted(), tasks);
+    for (const { outcome } of tasks) if (outcome?.kind === "refused") throw stopped(outcome.error, tasks);
+    const [stuck] = tasks.flatMap(({ outcome }) => (outcome?.kind === "interrupted" ? [outcome.why] : []));
     if (progress.moved > done) lastProgress = performance.now();
     lastPass = stuck === undefined ? Number.NEGATIVE_INFINITY : performance.now();
-    if (stuck !== undefined && performance.now() - lastProgress > recoveryMs) throw stopped(noSuccessor(stuck), tickets);
+    if (stuck !== undefined && performance.now() - lastProgress > recoveryMs) throw stopped(noSuccessor(stuck), tasks);
   }
 }
 
-function stopped(error: Error, tickets: readonly Ticket[]): Error {
-  const moved = tickets.filter(({ outcome }) => outcome?.kind === "moved").length;
-  const open = tickets.filter(({ outcome, opened }) => outcome?.kind !== "moved" && opened).map(({ slot }) => slot);
-  return moveStopped(error, moved, tickets.length, open);
+function stopped(error: Error, tasks: readonly SlotTask[]): Error {
+  const moved = tasks.filter(({ outcome }) => outcome?.kind === "moved").length;
+  const open = tasks.filter(({ outcome, opened }) => outcome?.kind !== "moved" && opened).map(({ slot }) => slot);
+  return moveStopped(error, moved, tasks.length, open);
 }
 
 async function runPass(
@@ -140,11 +140,12 @@ async function runPair(
   progress: MoveProgress,
   log: MoveLog | undefined,
 ): Promise<void> {
-  const tickets = new Map([...pass.finishes, ...pass.moves].map((ticket) => [ticket.slot, ticket]));
+  const tasks = new Map([...pass.finishes, ...pass.moves].map((task) => [task.slot, task]));
   const end = async ({ id, member, nodeId }: PassPair["source"]): Promise<MoveEnd> => ({ member, nodeId, client: await connect(id) });
+  const starts = (some: readonly SlotTask[]) => some.map((task) => startOf(task, pass.source));
   const { throttle } = options;
   let broken = false;
-  let door: boolean | undefined = false;
+  let epochsKnown: boolean | undefined = false;
   let probe: LatencyProbe | undefined;
   try {
     const [source, target] = await Promise.all([end(pass.source), end(pass.target)]);
@@ -155,7 +156,7 @@ async function runPair(
       source,
       target,
       others,
-      pace: makePace({ pipeline: options.pipeline ?? DEFAULT_PIPELINE, throttle, ...(probe !== undefined && { latency: probe.current }) }),
+      pace: makePace({ pipeline: options.pipeline ?? DEFAULT_PIPELINE, throttle, latency: probe?.current }),
       slices: makeSlices(),
       largestValue: await largestValueOf(target.client),
       timeoutMs: options.timeoutMs ?? 60_000,
@@ -166,41 +167,43 @@ async function runPair(
       log,
       onQuarantine: progress.quarantined,
       onBegin({ slot }) {
-        const ticket = tickets.get(slot);
-        if (ticket !== undefined) ticket.begun = true;
+        const task = tasks.get(slot);
+        if (task === undefined) return;
+        task.begun = true;
+        task.begunFrom ??= pass.source.nodeId;
       },
       onEnd({ slot }, outcome) {
-        const ticket = tickets.get(slot);
-        if (ticket === undefined) return;
-        ticket.outcome = outcome;
+        const task = tasks.get(slot);
+        if (task === undefined) return;
+        task.outcome = outcome;
         if (outcome.kind === "moved") progress.arrived(slot, pass, outcome);
         else broken = true;
-        if (outcome.kind === "refused") ticket.begun = outcome.open;
-        ticket.opened = ticket.begun;
-        if (outcome.kind === "interrupted" && outcome.halfSent) ticket.halfSent = true;
+        if (outcome.kind === "refused") task.begun = outcome.open;
+        task.opened = task.begun;
+        if (outcome.kind === "interrupted" && outcome.halfSent) task.halfSent = true;
       },
       // What was begun arrives; nothing new is begun after an abort, a refusal, or with a server gone.
       stopping: () => broken || options.signal?.aborted === true,
-      mayClose: () => door,
+      mayClose: () => epochsKnown,
     };
-    await finishSlots(pass.finishes, { ...pair, mayClose: () => true });
+    await finishSlots(starts(pass.finishes), { ...pair, mayClose: () => true });
     await prepare(pass);
     if (pass.moves.length > 0)
       void raiseAndSpread(pass.target, pass.everybody, access).then(
         () => {
-          door = true;
+          epochsKnown = true;
         },
         () => {
-          door = undefined;
+          epochsKnown = undefined;
         },
       );
-    await movePair(pass.moves, pair);
+    await movePair(starts(pass.moves), pair);
     // Whoever was not told, replicas above all, would hear of it by gossip in a second or two.
     await Promise.all([pass.target, pass.source].map((node) => tell(node, pass.everybody, access)));
   } catch (error) {
     if (!isLabError(error)) throw error;
-    for (const ticket of tickets.values())
-      if (ticket.outcome?.kind !== "moved") ticket.outcome = { kind: "interrupted", why: whatOf(error), halfSent: ticket.halfSent };
+    for (const task of tasks.values())
+      if (task.outcome?.kind !== "moved") task.outcome = { kind: "interrupted", why: whatOf(error), halfSent: task.halfSent };
   } finally {
     probe?.close();
   }

@@ -1,6 +1,6 @@
-import type { Emit } from "../../events.ts";
+import type { Emit } from "../../base/events.ts";
 import type { RedisClient, SlotRange } from "../../redis/types.ts";
-import type { ClusterMember } from "../types.ts";
+import type { ClusterMember } from "../model/types.ts";
 
 /** Slots that go from one master to another; both by instance id. */
 export interface SlotMove {
@@ -52,28 +52,28 @@ export interface MoveOptions {
   readonly emit: Emit;
   readonly signal?: AbortSignal | undefined;
   /** Longest time for one MIGRATE, in milliseconds; a large key gets more. @default 60000 */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** Most keys in one MIGRATE. @default 512 */
-  readonly pipeline?: number;
+  readonly pipeline?: number | undefined;
   /** Slots on their way at the same time, for each pair of source and target. @default 128 */
-  readonly slotsAtOnce?: number;
+  readonly slotsAtOnce?: number | undefined;
   /**
    * A key that target and source have with different values: `stop` leaves both and ends the move; `keep-source` keeps that of the source, which is the slot's owner,
    * once the other one is in quarantine. @default stop
    */
-  readonly conflict?: "stop" | "keep-source";
+  readonly conflict?: "stop" | "keep-source" | undefined;
   /** Needed for `keep-source`. */
   readonly quarantine?: Quarantine;
-  readonly throttle?: Throttle;
+  readonly throttle?: Throttle | undefined;
   /** Begins the log of the move, before the first slot is opened. @default none: what is left open is found by a fix */
-  readonly log?: (moves: readonly SlotMove[], houses: ReadonlyMap<string, ReadonlySet<string>>) => Promise<MoveLog>;
+  readonly log?: (moves: readonly SlotMove[], shardMembers: ReadonlyMap<string, ReadonlySet<string>>) => Promise<MoveLog>;
   /** Slots that an earlier run opened: what is at the target belongs there. @default those that are open on the servers */
   readonly opened?: ReadonlySet<number>;
   /** Who may stand for the ends of the moves, as an earlier run knew it. @default those that replicate them now */
-  readonly houses?: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly shardMembers?: ReadonlyMap<string, ReadonlySet<string>>;
   readonly onSlot?: (moved: MovedSlot) => void;
   /** Longest wait for a shard to have a master again when one fails in the middle, in milliseconds. @default 60000 */
-  readonly recoveryMs?: number;
+  readonly recoveryMs?: number | undefined;
 }
 
 export interface MoveReport {
@@ -95,7 +95,7 @@ export interface MoveEnd {
 /** What became of a slot in one pass. */
 export type SlotOutcome =
   | { readonly kind: "moved"; readonly keys: number; readonly bytes: number }
-  /** A server is gone, loads, or is no master any more: the slot is looked at again once the cluster stands. `halfSent`: keys may be at both ends now. */
+  /** A server is gone, loads, or is not a master any more: the slot is looked at again once the cluster stands. `halfSent`: keys may be at both ends now. */
   | { readonly kind: "interrupted"; readonly why: string; readonly halfSent: boolean }
   /** Nothing but a human can go on. `open` tells whether the slot was left open. */
   | { readonly kind: "refused"; readonly error: Error; readonly open: boolean };

@@ -1,11 +1,17 @@
-import { applyCluster } from "../../cluster/apply.ts";
-import { assertPlanValid } from "../../cluster/assert-plan.ts";
-import { type Estimate, estimate } from "../../cluster/estimate.ts";
-import { type ClusterLook, lookWhenReady } from "../../cluster/look.ts";
+import { isLabError } from "../../base/error.ts";
+import { applyCluster } from "../../cluster/apply/apply.ts";
+import { openMoves } from "../../cluster/apply/journal.ts";
+import { awaitReadyCluster, obstacles, runningObstacles } from "../../cluster/findings/ready-cluster.ts";
+import { harmfulPlan } from "../../cluster/model/errors.ts";
+import { countSlots } from "../../cluster/model/slots.ts";
+import type { ClusterFinding, ClusterMember, ClusterPlan } from "../../cluster/model/types.ts";
+import type { ClusterView } from "../../cluster/model/view.ts";
 import type { MoveOptions, MoveReport } from "../../cluster/move/types.ts";
-import { assertFresh, basisOf, type SavedPlan, savePlan } from "../../cluster/saved-plan.ts";
-import type { ClusterMember, ClusterPlan } from "../../cluster/types.ts";
+import { assertPlanValid, planFaults } from "../../cluster/plan/assert-plan.ts";
+import { type Estimate, estimate } from "../../cluster/plan/estimate.ts";
+import { assertFresh, basisOf, type SavedPlan, savePlan } from "../../cluster/plan/saved-plan.ts";
 import { failoverTimes } from "../failover-times.ts";
+import { afterMoves } from "./errors.ts";
 import { moveOptions } from "./move-options.ts";
 import { type ClusterOptions, type ClusterSession, withClusterLocked } from "./session.ts";
 
@@ -18,6 +24,8 @@ export interface ChangeReport {
   readonly target: string;
   readonly verb: string;
   readonly plan: SavedPlan;
+  /** What there is to say of the plan. */
+  readonly findings: readonly ClusterFinding[];
   readonly estimate: Estimate;
   /** False for a dry run. */
   readonly applied: boolean;
@@ -44,50 +52,62 @@ export interface ChangeOptions extends ClusterOptions {
 /**
  * The way of every verb that changes a formed cluster: look until all nodes agree, plan, check the plan, apply it, wait until all agree again.
  *
+ * @param afterwards what has to be seen once the plan was applied
  * @throws LabError `operations.move-left-open`, `cluster.not-ready`, those of the plan before anything is touched, and those of its actions
  */
 export async function changeCluster(
   options: ChangeOptions,
-  makePlan: (look: ClusterLook, cluster: ClusterSession) => ClusterPlan | Promise<ClusterPlan>,
+  makePlan: (view: ClusterView, cluster: ClusterSession) => ClusterPlan | Promise<ClusterPlan>,
+  afterwards: (plan: ClusterPlan, view: ClusterView, cluster: ClusterSession) => Promise<void> = async () => {},
 ): Promise<ChangeReport> {
   return withClusterLocked(options, options.verb, async (cluster) => {
-    const look = await lookAt(cluster, options);
-    const plan = await makePlan(look, cluster);
-    return carryOut(plan, look, cluster, options);
+    const view = await lookAt(cluster, options);
+    const plan = await makePlan(view, cluster);
+    const report = await carryOut(plan, view, cluster, options);
+    if (report.applied) await afterwards(plan, view, cluster);
+    return report;
   });
 }
 
-/** Applies a plan that was saved before, if the cluster is still the one that it was made for. @throws LabError `cluster.stale-plan` besides those of `changeCluster` */
+/** Applies a plan that was saved before, if the cluster is still the one that it was made for. @throws LabError `cluster.stale-plan`, `cluster.harmful-plan` besides those of `changeCluster` */
 export async function applySaved(saved: SavedPlan, options: Omit<ChangeOptions, "verb">): Promise<ChangeReport> {
   return withClusterLocked(options, saved.verb, async (cluster) => {
-    const look = await lookAt(cluster, options);
-    assertFresh(saved, look);
-    return carryOut({ actions: saved.actions, findings: [] }, look, cluster, { ...options, verb: saved.verb });
+    // A replica takes over from a master that does not answer: that it does not is no obstacle then.
+    const takesOver = saved.actions.every(({ action }) => action.kind === "take-over");
+    const view = await lookAt(cluster, options, takesOver ? runningObstacles : obstacles);
+    assertFresh(saved, view);
+    const faults = planFaults({ actions: saved.actions, findings: [] }, view);
+    if (faults.length > 0) throw harmfulPlan(saved.made, faults);
+    return carryOut({ actions: saved.actions, findings: [] }, view, cluster, { ...options, verb: saved.verb });
   });
 }
 
-function lookAt({ session, known }: ClusterSession, { others = [] }: Pick<ChangeOptions, "others">): Promise<ClusterLook> {
-  return lookWhenReady([...known, ...others], session.access, { signal: session.signal });
+function lookAt(
+  { session, known }: ClusterSession,
+  { others = [] }: Pick<ChangeOptions, "others">,
+  judge: typeof obstacles = obstacles,
+): Promise<ClusterView> {
+  return awaitReadyCluster([...known, ...others], session.access, { signal: session.signal, judge });
 }
 
 /** A plan as it is reported: with what it was made of, so that `apply` refuses it when that has changed since. It moves nothing, unless the caller has an estimate. */
 export function planned(
   verb: string,
-  { actions }: Pick<ClusterPlan, "actions">,
-  look: ClusterLook,
+  { actions, findings = [] }: Pick<ClusterPlan, "actions"> & Partial<Pick<ClusterPlan, "findings">>,
+  view: ClusterView,
   { session, now }: Pick<ClusterSession, "session" | "now">,
-): Pick<ChangeReport, "lab" | "target" | "verb" | "plan" | "estimate"> {
+): Pick<ChangeReport, "lab" | "target" | "verb" | "plan" | "findings" | "estimate"> {
   const about = { lab: session.lab.name, target: session.target, verb };
-  const plan = savePlan({ ...about, made: now().toISOString(), basis: basisOf(look), actions });
-  return { ...about, plan, estimate: { slots: 0, keys: 0, bytes: 0, seconds: 0 } };
+  const plan = savePlan({ ...about, made: now().toISOString(), basis: basisOf(view), actions });
+  return { ...about, plan, findings, estimate: { slots: 0, keys: 0, bytes: 0, seconds: 0 } };
 }
 
-async function carryOut(plan: ClusterPlan, look: ClusterLook, cluster: ClusterSession, options: ChangeOptions): Promise<ChangeReport> {
+async function carryOut(plan: ClusterPlan, view: ClusterView, cluster: ClusterSession, options: ChangeOptions): Promise<ChangeReport> {
   const { verb, dryRun = false } = options;
-  assertPlanValid(plan, look);
-  const report = { ...planned(verb, plan, look, cluster), estimate: await estimate(plan, look, cluster.session.access) };
+  assertPlanValid(plan, view);
+  const report = { ...planned(verb, plan, view, cluster), estimate: await estimate(plan, view, cluster.session.access) };
   if (dryRun || plan.actions.length === 0) return { ...report, applied: !dryRun, changed: 0, moved: undefined };
-  const done = await applyCounted(plan, look.members, cluster, options);
+  const done = await applyCounted(plan, view.members, cluster, options);
   return { ...report, applied: true, ...done };
 }
 
@@ -101,15 +121,21 @@ export async function applyCounted(
   let changed = 0;
   const reports: MoveReport[] = [];
   const { emit, signal, access } = session;
+  const moves = plan.actions.flatMap(({ action }) => (action.kind === "move-slots" ? [countSlots(action.slots)] : []));
+  const planned = moves.reduce((sum, each) => sum + each, 0);
   await applyCluster(plan, members, access, {
     emit: (event) => {
       if (event.type === "step" && event.state === "changed") changed += 1;
       emit(event);
     },
-    ...(signal !== undefined && { signal }),
+    signal,
     onMoved: (report) => reports.push(report),
     failovers: failoverTimes(session),
     move: { ...moveOptions(session, verb, now), ...move, quarantine },
+  }).catch(async (error: unknown) => {
+    if (planned === 0 || !(isLabError(error) || signal?.aborted === true)) throw error;
+    const open = (await openMoves(session.paths.journalFolder)).length > 0;
+    throw afterMoves(error, { lab: session.lab.name, verb, planned, moved: totalsOf(reports, quarantine.file)?.slots ?? 0, open });
   });
   return { changed, moved: totalsOf(reports, quarantine.file) };
 }

@@ -1,13 +1,14 @@
-import { discover } from "../../cluster/discover.ts";
-import { mastersOf, type SlotFix } from "../../cluster/fix.ts";
-import { health } from "../../cluster/health.ts";
-import { openMoves } from "../../cluster/journal.ts";
-import { diagnose } from "../../cluster/repair.ts";
-import { countSlots } from "../../cluster/slots.ts";
-import { ownSlots } from "../../cluster/topology.ts";
-import type { ClusterFinding } from "../../cluster/types.ts";
+import { byCount } from "../../base/text.ts";
+import { type CorruptJournal, readJournals } from "../../cluster/apply/journal.ts";
+import { type AbsentMember, absentMembers } from "../../cluster/findings/absent.ts";
+import { isWell, judgeCluster } from "../../cluster/findings/judge.ts";
+import { countSlots, eachSlot } from "../../cluster/model/slots.ts";
+import { mastersOf, ownSlots } from "../../cluster/model/topology.ts";
+import type { ClusterFinding } from "../../cluster/model/types.ts";
+import { type ClusterView, observeClusterView } from "../../cluster/model/view.ts";
+import type { SlotFix } from "../../cluster/plan/fix.ts";
 import type { SlotRange } from "../../redis/types.ts";
-import { type ClusterOptions, withCluster } from "./session.ts";
+import { type ClusterOptions, type ClusterSession, lookAtCluster } from "./session.ts";
 
 /** A node of a cluster, for people. */
 export interface NodeRow {
@@ -29,7 +30,10 @@ export interface NodeRow {
 export interface CheckReport {
   readonly lab: string;
   readonly target: string;
+  /** Of the cluster, as far as they answer. */
   readonly nodes: readonly NodeRow[];
+  /** Members that give no answer: declared, or known to the others. */
+  readonly absent: readonly AbsentMember[];
   readonly findings: readonly ClusterFinding[];
   /** Slots that a `fix` would put right, with what it would do. */
   readonly faults: readonly { readonly slot: number; readonly what: string; readonly verdict: string }[];
@@ -38,39 +42,61 @@ export interface CheckReport {
   readonly ok: boolean;
 }
 
-/** Everything that is not right with the cluster as it runs, whatever was declared: `status` and `plan` compare with the declaration. */
+/** Everything that is not right with the running cluster, and with what the lab declares of it. @throws LabError `cluster.nothing-answers` */
 export async function checkRunning(options: ClusterOptions): Promise<CheckReport> {
-  return withCluster(options, async ({ session, known }) => {
-    const { members } = await discover(known, session.access);
-    const { topology, cluster, fixes, unreachable } = await diagnose(members, session.access);
-    const lost = unreachable.map(
-      (id): ClusterFinding => ({ code: "unreachable", severity: "problem", instance: id, text: `${id} owns slots and can't be reached.` }),
-    );
-    const findings = [...lost, ...health(topology, cluster)];
-    const open = (await openMoves(session.paths.journalFolder)).map(({ verb, begun, open: slots }) => ({ verb, begun, slots: slots.size }));
-    const masters = mastersOf(cluster);
-    return {
-      lab: session.lab.name,
-      target: session.target,
-      nodes: cluster.live.map((node) => ({
-        instance: node.id,
-        address: `${node.member.address}:${node.member.port}`,
-        nodeId: node.nodeId,
-        role: node.self.role === "replica" ? "replica" : "master",
-        master: node.self.masterId === undefined ? undefined : (topology.instanceOf(node.self.masterId) ?? node.self.masterId),
-        slots: ownSlots(node),
-        slotCount: countSlots(ownSlots(node)),
-        configEpoch: node.myEpoch,
-        keys: node.keys,
-        replicas: masters.includes(node) ? cluster.live.filter(({ self }) => self.masterId === node.nodeId).length : 0,
-        version: node.version,
-      })),
-      findings,
-      faults: fixes.map(faultOf),
-      openMoves: open,
-      ok: findings.every(({ severity }) => severity === "note") && fixes.length === 0 && open.length === 0,
-    };
-  });
+  return lookAtCluster(options, checkCluster);
+}
+
+/** The same in a session. */
+export async function checkCluster({ session, known, declaration }: ClusterSession): Promise<CheckReport> {
+  const view = await observeClusterView(known, session.access);
+  // With it comes all that repairs and moves slots, which other verbs that read have no use for.
+  const { slotFaultsIn } = await import("../../cluster/apply/fix.ts");
+  const { fixes, hopeless } = await slotFaultsIn(view, session.access);
+  const journals = await readJournals(session.paths.journalFolder);
+  const findings = [...judgeCluster(view, declaration), ...journals.corrupt.map((each) => findingOf(each, session.lab.name))];
+  const openMoves = journals.moves.map(({ verb, begun, open: slots }) => ({ verb, begun, slots: slots.size }));
+  // Of slots of a lost master its finding tells, and `fix` leaves them alone.
+  const lost = new Set(hopeless.flatMap((each) => [...eachSlot(each.lost.slots)]));
+  const faults = fixes.filter(({ case: { slot } }) => !lost.has(slot)).map(faultOf);
+  return {
+    lab: session.lab.name,
+    target: session.target,
+    nodes: nodeRows(view),
+    absent: absentMembers(view.topology),
+    findings,
+    faults,
+    openMoves,
+    ok: isWell(findings) && faults.length === 0 && openMoves.length === 0,
+  };
+}
+
+/** The nodes of the cluster. */
+function nodeRows({ topology, cluster }: ClusterView): NodeRow[] {
+  const masters = mastersOf(cluster);
+  return cluster.live.map((node) => ({
+    instance: node.id,
+    address: `${node.member.address}:${node.member.port}`,
+    nodeId: node.nodeId,
+    role: node.self.role === "replica" ? "replica" : "master",
+    master: node.self.masterId === undefined ? undefined : (topology.instanceOf(node.self.masterId) ?? node.self.masterId),
+    slots: ownSlots(node),
+    slotCount: countSlots(ownSlots(node)),
+    configEpoch: node.myEpoch,
+    keys: node.keys,
+    replicas: masters.includes(node) ? cluster.live.filter(({ self }) => self.masterId === node.nodeId).length : 0,
+    version: node.version.text,
+  }));
+}
+
+function findingOf({ file, line, reason }: CorruptJournal, lab: string): ClusterFinding {
+  return {
+    code: "corrupt-journal",
+    severity: "problem",
+    instance: undefined,
+    text: `Line ${line} of ${file} can't be read (${reason}): it is the journal of a move that did not come to its end.`,
+    next: `\`redis-lab cluster fix ${lab}\` needs no journal, and sets this one aside when every slot is right.`,
+  };
 }
 
 function faultOf({ case: found, verdict }: SlotFix): CheckReport["faults"][number] {
@@ -78,7 +104,7 @@ function faultOf({ case: found, verdict }: SlotFix): CheckReport["faults"][numbe
   const what = [
     found.owners.length === 0
       ? "no master owns it"
-      : `${found.owners.map(({ id }) => id).join(" and ")} ${found.owners.length === 1 ? "owns it" : "own it"}`,
+      : `${found.owners.map(({ id }) => id).join(" and ")} ${byCount(found.owners.length, "owns it", "own it")}`,
     ...(found.migrating.length > 0 ? [`migrating at ${names(found.migrating)}`] : []),
     ...(found.importing.length > 0 ? [`importing at ${names(found.importing)}`] : []),
     ...(found.holders.length > 0 ? [`keys at ${found.holders.map(({ node, keys }) => `${node.id} (${keys})`).join(", ")}`] : []),
@@ -96,5 +122,7 @@ function describeVerdict(verdict: SlotFix["verdict"]): string {
       return `give it to ${verdict.owner.id}, whose config epoch is the highest`;
     case "uncovered":
       return `give it to ${verdict.owner.id}, ${{ belief: "whom the others take for its owner", keys: "which has the most keys of it", open: "which has an end of a move", fewest: "which has the fewest slots" }[verdict.by]}`;
+    default:
+      return verdict satisfies never;
   }
 }

@@ -1,7 +1,7 @@
-import { refusedPlan } from "../../cluster/errors.ts";
-import { lookAtCluster } from "../../cluster/look.ts";
-import { observeCluster } from "../../cluster/observe.ts";
-import { planCluster } from "../../cluster/plan.ts";
+import { refusedPlan } from "../../cluster/model/errors.ts";
+import { observeClusterView } from "../../cluster/model/view.ts";
+import { assertPlanValid } from "../../cluster/plan/assert-plan.ts";
+import { planCluster } from "../../cluster/plan/create-and-join.ts";
 import { applyCounted, type ChangeOptions, type ChangeReport, planned } from "./change.ts";
 import { withClusterLocked } from "./session.ts";
 
@@ -10,11 +10,12 @@ export async function createCluster(options: Omit<ChangeOptions, "verb" | "other
   const verb = "create";
   return withClusterLocked(options, verb, async (cluster) => {
     const { session, known } = cluster;
-    const look = await lookAtCluster(known, session.access);
-    const plan = planCluster(await observeCluster(known, session.access), known, { formerMembers: session.state.members });
+    const view = await observeClusterView(known, session.access);
+    const plan = planCluster(view.topology.observation, known, { formerMembers: session.state.members });
     const refusals = plan.findings.filter(({ severity }) => severity === "refuses");
-    if (refusals.length > 0) throw refusedPlan(refusals.map(({ text }) => text));
-    const report = planned(verb, plan, look, cluster);
+    if (refusals.length > 0) throw refusedPlan(refusals);
+    assertPlanValid(plan, view);
+    const report = planned(verb, plan, view, cluster);
     if (options.dryRun === true || plan.actions.length === 0)
       return { ...report, applied: options.dryRun !== true, changed: 0, moved: undefined };
     return { ...report, applied: true, ...(await applyCounted(plan, known, cluster, { verb })) };

@@ -1,15 +1,12 @@
-import { countKeys } from "../../cluster/count-keys.ts";
-import { mastersOf } from "../../cluster/fix.ts";
-import type { ClusterLook } from "../../cluster/look.ts";
-import { countSlots, eachSlot } from "../../cluster/slots.ts";
-import { ownSlots } from "../../cluster/topology.ts";
+import { countSlots, eachSlot } from "../../cluster/model/slots.ts";
+import { mastersOf, ownSlots } from "../../cluster/model/topology.ts";
+import type { ClusterView } from "../../cluster/model/view.ts";
+import { countKeys } from "../../cluster/plan/count-keys.ts";
 import { readServerInfo } from "../../redis/commands.ts";
 import type { InstanceAccess } from "../../redis/types.ts";
 
 /** What a rebalance makes even. */
 export type LoadKind = "slots" | "keys" | "memory" | "ops";
-
-export const LOAD_KINDS: readonly LoadKind[] = ["slots", "keys", "memory", "ops"];
 
 /**
  * What each slot weighs, by master. Keys are counted; memory is the data set of the master, shared among its slots by their keys; operations are those per second that the master
@@ -17,7 +14,7 @@ export const LOAD_KINDS: readonly LoadKind[] = ["slots", "keys", "memory", "ops"
  */
 export async function slotLoads(
   kind: LoadKind,
-  { cluster }: ClusterLook,
+  { cluster }: ClusterView,
   access: InstanceAccess,
 ): Promise<ReadonlyMap<string, ReadonlyMap<number, number>> | undefined> {
   if (kind === "slots") return undefined;

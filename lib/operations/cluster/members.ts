@@ -1,15 +1,15 @@
-import { discover, discoveredMember } from "../../cluster/discover.ts";
-import { notEmptyNode, stays, stillKnown, unknownNode } from "../../cluster/errors.ts";
-import { leaveCluster, planLeave } from "../../cluster/leave.ts";
-import { type ClusterLook, lookAtCluster } from "../../cluster/look.ts";
-import { addNodePlan, takePlacePlan } from "../../cluster/membership.ts";
-import { agreement } from "../../cluster/plan-moves.ts";
-import { acquaintances, ownSlots } from "../../cluster/topology.ts";
-import type { ClusterMember, ClusterPlan } from "../../cluster/types.ts";
-import { clusterMembers } from "../members.ts";
-import { withSession } from "../session.ts";
+import { applyAction } from "../../cluster/apply/apply.ts";
+import { type ClusterLeaveContext, leaveCluster, planLeave } from "../../cluster/apply/leave.ts";
+import { knowers, tracesOf } from "../../cluster/gossip/forget.ts";
+import { discoveredMember } from "../../cluster/model/discover.ts";
+import { notEmptyNode, stays, stillKnown, unknownNode } from "../../cluster/model/errors.ts";
+import { acquaintances, ownSlots } from "../../cluster/model/topology.ts";
+import type { ClusterMember, ClusterPlan } from "../../cluster/model/types.ts";
+import { type ClusterView, observeClusterView } from "../../cluster/model/view.ts";
+import { addNodePlan, takeAnyPlacePlan, takePlacePlan } from "../../cluster/plan/membership.ts";
+import { agreement } from "../../cluster/plan/moves.ts";
 import { type ChangeOptions, type ChangeReport, changeCluster } from "./change.ts";
-import { type ClusterOptions, withClusterLocked } from "./session.ts";
+import { type ClusterOptions, type ClusterSession, withClusterLocked } from "./session.ts";
 
 type Options = Omit<ChangeOptions, "verb" | "others">;
 
@@ -17,14 +17,20 @@ type Options = Omit<ChangeOptions, "verb" | "others">;
 export function addNode(options: Options & { readonly node: string; readonly replicaOf?: string | undefined }): Promise<ChangeReport> {
   const { member, others } = newcomer(options, options.node);
   const replicaOf = options.replicaOf === undefined ? {} : { replicaOf: options.replicaOf };
-  return changeCluster({ ...options, verb: "add-node", others }, (look) => addNodePlan({ instance: member, ...replicaOf }, look));
+  return changeCluster({ ...options, verb: "add-node", others }, (view) => addNodePlan({ instance: member, ...replicaOf }, view));
 }
 
-/** Makes a node leave for good: forgotten by all, its replicas behind others, itself empty. Refused while it owns slots. */
+/**
+ * Makes a node leave for good: forgotten by all, its replicas behind others, itself empty. Refused while it owns slots. Done when nobody knows it any more and nobody is about to.
+ *
+ * @throws LabError `cluster.not-forgotten`, `cluster.stays`, `cluster.unknown-node`, and those of `changeCluster`
+ */
 export async function removeNode(options: Options & { readonly node: string }): Promise<ChangeReport> {
-  const report = await changeCluster({ ...options, verb: "del-node" }, (look) => removalPlan(options.node, look));
-  if (report.applied) await settleRemoval(options, report);
-  return report;
+  return changeCluster(
+    { ...options, verb: "del-node" },
+    (view) => removalPlan(options.node, view),
+    (plan, view, cluster) => assertForgotten(plan, view, cluster),
+  );
 }
 
 /** Puts a fresh node into the place of another one, and makes that one leave. */
@@ -32,8 +38,8 @@ export async function replaceNode(
   options: Options & { readonly node: string; readonly by: string },
 ): Promise<{ readonly joined: ChangeReport; readonly left: ChangeReport | undefined }> {
   const { member, others } = newcomer(options, options.by);
-  const joined = await changeCluster({ ...options, verb: "replace-node", others }, (look) =>
-    isLive(options.node, look) ? takePlacePlan(options.node, member, look) : addNodePlan({ instance: member, replicaOf: "any" }, look),
+  const joined = await changeCluster({ ...options, verb: "replace-node", others }, (view) =>
+    isLive(options.node, view) ? takePlacePlan(options.node, member, view) : takeAnyPlacePlan(member, view),
   );
   return { joined, left: joined.applied ? await removeNode(options) : undefined };
 }
@@ -43,28 +49,24 @@ export async function resetNode(
   options: ClusterOptions & { readonly node: string; readonly flush: boolean },
 ): Promise<{ readonly instance: string; readonly keys: number }> {
   return withClusterLocked(options, "reset", async ({ session, known }) => {
+    const { access, signal, emit } = session;
     const { member, others } = newcomer(options, options.node);
-    const look = await lookAtCluster([...known, ...others], session.access);
-    const node = look.topology.live.get(member);
-    if (node === undefined) throw unknownNode(options.node, [...look.topology.live.values()]);
-    const knowing = [...look.topology.live.values()].filter(
-      (each) => each !== node && acquaintances(each.view).some(({ id }) => id === node.nodeId),
-    );
-    if (knowing.length > 0)
-      throw stillKnown(
-        node.id,
-        knowing.map(({ id }) => id),
-      );
+    const { topology, members } = await observeClusterView([...known, ...others], access);
+    signal?.throwIfAborted();
+    const node = topology.live.get(member);
+    if (node === undefined) throw unknownNode(options.node, [...topology.live.values()]);
+    const knowing = knowers(tracesOf(topology.observation, { id: node.id, nodeIds: new Set([node.nodeId]), at: node.member }));
+    const by = knowing.filter((id) => id !== node.id);
+    if (by.length > 0) throw stillKnown(node.id, by);
     if (node.keys > 0 && !options.flush) throw notEmptyNode(node.id, `it holds ${node.keys} keys (--flush deletes them)`);
-    const client = await session.access.client(node.id);
-    if (node.keys > 0) await client.call(["FLUSHALL"], { timeoutMs: 60_000 });
-    await client.call(["CLUSTER", "RESET", "HARD"], { timeoutMs: 60_000 });
-    session.emit({
+    if (node.keys > 0) await (await access.client(node.id)).call(["FLUSHALL"], { timeoutMs: 60_000 });
+    await applyAction({ kind: "reset", instance: node.id }, { members, access, options: { emit, signal } });
+    emit({
       type: "step",
       host: node.member.host,
       step: "layout",
       state: "changed",
-      detail: `make ${node.id} an empty node that knows nobody`,
+      detail: `make ${node.id} an empty node that knows no other node`,
     });
     return { instance: node.id, keys: node.keys };
   });
@@ -85,7 +87,7 @@ function newcomer(
   return { member: port?.length === 1 ? `${reference}:${port[0]}` : reference, others: [] };
 }
 
-function isLive(reference: string, { cluster }: ClusterLook): boolean {
+function isLive(reference: string, { cluster }: ClusterView): boolean {
   return cluster.live.some(
     ({ id, nodeId, member }) =>
       [id, nodeId, member.host, `${member.address}:${member.port}`].includes(reference) ||
@@ -93,44 +95,64 @@ function isLive(reference: string, { cluster }: ClusterLook): boolean {
   );
 }
 
-/** The instance that is to leave: one that answers, or one that others know by address or node id. */
-function victimOf(reference: string, { members, topology, cluster }: ClusterLook): ClusterMember {
+/** The instance that is to leave: one that answers, one that others know by address or node id, or an identity that is gone and that some still know, by its node id alone. */
+function victimOf(reference: string, { members, topology, cluster }: ClusterView): ClusterMember {
   const byName = members.filter(
     ({ id, host, address, port }) => id === reference || `${address}:${port}` === reference || host === reference,
   );
   const lines = cluster.live
     .flatMap(({ view }) => acquaintances(view))
     .filter(({ id }) => id === reference || (reference.length >= 4 && id.startsWith(reference)));
-  const byNodeId = members.filter(({ address, port }) => lines.some((line) => line.address === address && line.port === port));
+  const gone = new Set(lines.filter((line) => topology.identify(line).kind === "ghost").map(({ id }) => id));
+  const byNodeId = [
+    ...members.filter(({ address, port }) => lines.some((line) => line.address === address && line.port === port && !gone.has(line.id))),
+    ...[...gone].map((id): ClusterMember => ({ id, host: id, address: "", port: 0, role: { kind: "discovered" } })),
+  ];
   const [victim, another] = byName.length > 0 ? byName : byNodeId;
   if (victim === undefined || another !== undefined) throw unknownNode(reference, [...topology.live.values()]);
   return victim;
 }
 
-function removalPlan(reference: string, look: ClusterLook): ClusterPlan {
-  const victim = victimOf(reference, look);
-  const staying = look.members.filter(({ id }) => id !== victim.id);
-  const party = { declared: staying.filter(({ id }) => look.topology.live.has(id)), former: [victim], leaving: new Set([victim.id]) };
-  const { actions, refusals } = planLeave(look.topology.observation, party);
+function leaveOf(victim: ClusterMember, { members, topology }: ClusterView): ClusterLeaveContext {
+  return {
+    declared: members.filter(({ id }) => id !== victim.id && topology.live.has(id)),
+    former: [victim],
+    leaving: new Set([victim.id]),
+    ...(victim.address === "" && { nodeIds: new Map([[victim.id, new Set([victim.id])]]) }),
+  };
+}
+
+function removalPlan(reference: string, view: ClusterView): ClusterPlan {
+  const victim = victimOf(reference, view);
+  const { actions, refusals } = planLeave(view.topology.observation, leaveOf(victim, view));
   if (refusals.length > 0) throw stays(refusals);
   if (actions.length === 0) return { actions: [], findings: [] };
-  const rest = look.cluster.live
+  const rest = view.cluster.live
     .filter((node) => node.id !== victim.id && (ownSlots(node).length > 0 || node.self.role === "replica"))
     .map(({ id }) => id);
   return { findings: [], actions: [...actions.map((step) => ({ ...step, reason: "del-node" as const })), agreement(rest, "del-node")] };
 }
 
-/** Who forgot a node may hear of it again from somebody who had not forgotten it yet: looks until nobody knows it any more. */
-async function settleRemoval(options: Options & { readonly node: string }, report: ChangeReport): Promise<void> {
-  const leaving = report.plan.actions.flatMap(({ action }) =>
+/** Looks until nobody knows the node that left, whatever happened between the commands of the plan, and says who could not be asked. */
+async function assertForgotten(plan: ClusterPlan, view: ClusterView, { session }: ClusterSession): Promise<void> {
+  const { access, emit, signal, lab } = session;
+  const forgets = plan.actions.flatMap(({ action }) => (action.kind === "forget-node" ? [action] : []));
+  const [leaving] = plan.actions.flatMap(({ action }) =>
     action.kind === "forget-node" ? [action.leaving] : action.kind === "reset" ? [action.instance] : [],
-  )[0];
+  );
   if (leaving === undefined) return;
-  await withSession(options, async (session) => {
-    const { members } = await discover(clusterMembers(session.placement), session.access);
-    const victim = members.find(({ id }) => id === leaving);
-    if (victim === undefined) return;
-    const party = { declared: members.filter(({ id }) => id !== leaving), former: [victim], leaving: new Set([leaving]) };
-    await leaveCluster(party, session.access, { emit: session.emit, signal: session.signal });
-  });
+  const nodeIds = new Set(forgets.map(({ nodeId }) => nodeId));
+  const victim = view.members.find(({ id }) => id === leaving) ?? victimOf(leaving, view);
+  await leaveCluster({ ...leaveOf(victim, view), nodeIds: new Map([[leaving, nodeIds]]) }, access, { emit, signal });
+  const silent = view.members.filter(({ id }) => id !== leaving && view.topology.absent.has(id) && isKnown(id, view));
+  for (const { id } of silent)
+    emit({
+      type: "notice",
+      level: "warning",
+      text: `${id} does not answer and still knows ${leaving}: run ${[...nodeIds].map((nodeId) => `\`redis-lab cluster del-node ${lab.name} ${nodeId}\``).join(" and ")} when it is back.`,
+    });
+}
+
+function isKnown(id: string, { topology, cluster }: ClusterView): boolean {
+  return cluster.live.some(({ view }) => acquaintances(view).some((line) => topology.instanceOf(line.id) === id));
 }

@@ -1,19 +1,22 @@
 import { lookup } from "node:dns/promises";
-import { mkdtemp, rm, stat } from "node:fs/promises";
+import { rm, stat } from "node:fs/promises";
 import { isIP } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { discover } from "../../cluster/discover.ts";
+import { temporaryFolder } from "../../base/temporary-folder.ts";
+import { observeClusterView } from "../../cluster/model/view.ts";
 import type { Throttle } from "../../cluster/move/types.ts";
-import { type BackupReport, backupCluster } from "../../cluster/transfer/backup.ts";
-import { importKeys } from "../../cluster/transfer/import.ts";
-import { importFile } from "../../cluster/transfer/import-file.ts";
-import { type RestoreReport, restoreBackup } from "../../cluster/transfer/restore.ts";
-import { openSource } from "../../cluster/transfer/source.ts";
-import type { ImportOptions, ImportReport } from "../../cluster/transfer/types.ts";
-import { type BackupCheck, verifyBackup } from "../../cluster/transfer/verify.ts";
+import { cannotDial } from "../../connection/errors.ts";
+import { assertNoStranger } from "../../connection/socket-owner.ts";
 import { dialDirectly } from "../../connection/sockets.ts";
+import { productOf } from "../../lab/product.ts";
 import type { Dial, RedisClient } from "../../redis/types.ts";
+import { type BackupReport, backupCluster } from "../../transfer/backup.ts";
+import { importKeys } from "../../transfer/import.ts";
+import { importFile } from "../../transfer/import-file.ts";
+import { type RestoreReport, restoreBackup } from "../../transfer/restore.ts";
+import { openSource } from "../../transfer/source.ts";
+import type { ImportOptions, ImportReport } from "../../transfer/types.ts";
+import { type BackupCheck, verifyBackup } from "../../transfer/verify.ts";
 import { ensureLocalBuild } from "../local-build.ts";
 import { badSource } from "./errors.ts";
 import { type ClusterOptions, type ClusterSession, withCluster, withClusterLocked } from "./session.ts";
@@ -36,15 +39,15 @@ const DIAL_TIMEOUT_MS = 10_000;
 export async function importInto(options: ImportRequest): Promise<ImportReport> {
   return withClusterLocked(options, "import", async (cluster) => {
     const { session, known } = cluster;
-    const { members } = await discover(known, session.access);
+    const { members } = await observeClusterView(known, session.access);
     const { mode, conflict, databases, clusterSource, throttle } = options;
     const common = {
       emit: session.emit,
       signal: session.signal,
       mode,
-      ...(conflict !== undefined && { conflict }),
-      ...(databases !== undefined && { databases }),
-      ...(throttle !== undefined && { throttle }),
+      conflict,
+      databases,
+      throttle,
     };
     const path = await stat(options.from).then(
       () => options.from,
@@ -53,14 +56,15 @@ export async function importInto(options: ImportRequest): Promise<ImportReport> 
     if (path !== undefined)
       return withServer(cluster, options.server, (serverBinary) => importFile(path, members, session.access, { ...common, serverBinary }));
     const endpoint = { ...(await endpointOf(options.from)), user: options.user, password: options.password };
-    const source = await openSource(endpoint, dial);
+    const dial = dialWith(options.password);
+    const source = await openSource(endpoint, dial, session.signal);
     let sourceProbe: RedisClient | undefined;
     try {
-      if (throttle?.maxLatencyMs !== undefined) sourceProbe = await openSource(endpoint, dial);
+      if (throttle?.maxLatencyMs !== undefined) sourceProbe = await openSource(endpoint, dial, session.signal);
       return await importKeys(source, members, session.access, {
         ...common,
-        ...(clusterSource !== undefined && { clusterSource }),
-        ...(sourceProbe !== undefined && { sourceProbe }),
+        clusterSource,
+        sourceProbe,
       });
     } finally {
       source.close();
@@ -72,7 +76,7 @@ export async function importInto(options: ImportRequest): Promise<ImportReport> 
 /** Writes a backup of the running cluster into a new folder. */
 export async function backUp(options: ClusterOptions & { readonly folder: string }): Promise<BackupReport> {
   return withClusterLocked(options, "backup", async ({ session, known, now }) => {
-    const { members } = await discover(known, session.access);
+    const { members } = await observeClusterView(known, session.access);
     return backupCluster(options.folder, members, session.access, {
       emit: session.emit,
       signal: session.signal,
@@ -105,15 +109,15 @@ export async function restore(
 ): Promise<RestoreReport> {
   return withClusterLocked(options, "restore", async (cluster) => {
     const { session, known } = cluster;
-    const { members } = await discover(known, session.access);
+    const { members } = await observeClusterView(known, session.access);
     return withServer(cluster, options.server, (serverBinary) =>
       restoreBackup(options.folder, members, session.access, {
         emit: session.emit,
         signal: session.signal,
         serverBinary,
         conflict: options.replace ? "replace" : "keep",
-        ...(options.throttle !== undefined && { throttle: options.throttle }),
-        ...(options.sample !== undefined && { sample: options.sample }),
+        throttle: options.throttle,
+        sample: options.sample,
       }),
     );
   });
@@ -126,26 +130,29 @@ async function withServer<T>(
   work: (serverBinary: string) => Promise<T>,
 ): Promise<T> {
   if (server !== undefined) return work(server);
-  const folder = await mkdtemp(join(tmpdir(), "redis-lab-server-"));
+  const folder = await temporaryFolder("server");
   try {
-    const { bin } = await ensureLocalBuild(session.lab, folder, session.emit);
-    return await work(join(bin, "redis-server"));
+    const { bin } = await ensureLocalBuild(session.lab, folder, session.emit, session.signal);
+    return await work(join(bin, productOf(session.lab).programs.server));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-const dial: Dial = async (address, port) => {
-  const dialled = await dialDirectly(address, port, DIAL_TIMEOUT_MS);
-  if ("failure" in dialled) throw dialled.cause ?? new Error(dialled.failure);
-  return dialled.socket;
-};
+const dialWith =
+  (password: string | undefined): Dial =>
+  async (address, port) => {
+    const dialled = await dialDirectly(address, port, DIAL_TIMEOUT_MS);
+    if ("failure" in dialled) throw cannotDial("this computer", `${address}:${port}`, dialled.failure, dialled.cause);
+    if (password !== undefined) await assertNoStranger(dialled.socket, { address, port });
+    return dialled.socket;
+  };
 
 /** A name is resolved here. */
 async function endpointOf(from: string): Promise<{ readonly address: string; readonly port: number }> {
   const at = from.lastIndexOf(":");
   const [host, port] = [from.slice(0, at), Number(from.slice(at + 1))];
-  if (at < 1 || !Number.isInteger(port) || port < 1 || port > 65_535) throw badSource(from, "it is no file, and no HOST:PORT");
+  if (at < 1 || !Number.isInteger(port) || port < 1 || port > 65_535) throw badSource(from, "it is neither a file nor HOST:PORT");
   if (isIP(host) !== 0) return { address: host, port };
   const found = await lookup(host).catch((error: NodeJS.ErrnoException) => {
     throw badSource(from, `${host} can't be resolved (${error.code ?? error.message})`);

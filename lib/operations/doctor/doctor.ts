@@ -1,182 +1,178 @@
+import { allEnded } from "../../base/all-ended.ts";
+import { isLabError } from "../../base/error.ts";
 import type { HostFacts } from "../../bootstrap/facts.ts";
 import { observeHost } from "../../bootstrap/observe.ts";
 import { planHost } from "../../bootstrap/plan-host.ts";
 import { wantedOf } from "../../bootstrap/wanted.ts";
+import type { Connection } from "../../connection/connection.ts";
 import { sh } from "../../connection/quote.ts";
-import { isLabError, whatOf } from "../../error.ts";
-import { portsOf } from "../../lab/instances.ts";
-import { type PlacedHost, placedInstances } from "../../lab/placement.ts";
+import type { PlacedHost, PlacedInstance } from "../../lab/placement.ts";
+import { planVms } from "../../lab/vms.ts";
 import { domainStates } from "../../libvirt/domains.ts";
-import { effectiveDirectives } from "../../redis/conf.ts";
+import { effectiveDirectives } from "../../redis/conf/conf.ts";
 import { pairsOf } from "../../redis/pairs.ts";
-import { readCloudInit } from "../cloud-init.ts";
 import type { Session } from "../session.ts";
 import { readStatus } from "../status.ts";
-import { DOCTOR_CHECKS, type DoctorCheck, type DoctorFinding, finding } from "./finding.ts";
-import { type ClockReading, checkClocks, checkHost } from "./host-checks.ts";
-import { checkInstance } from "./instance-checks.ts";
-import { checkPlacement, checkPorts, type PortReading } from "./layout-checks.ts";
-import { readLeftovers } from "./orphans.ts";
-import { checkVms } from "./vm-checks.ts";
+import { type CloudInitResult, readCloudInit } from "../vms/cloud-init.ts";
+import {
+  type Examination,
+  type HostReading,
+  type HypervisorsReading,
+  type InstanceReading,
+  onThisComputer,
+  type Unreachable,
+  type VmReading,
+} from "./check.ts";
+import { runChecks, type Verdict } from "./checks.ts";
+import { expected } from "./expected.ts";
+import { lookAround } from "./orphans.ts";
+import { otherPeople } from "./people.ts";
+import { readPorts } from "./ports.ts";
 
 /** What doctor found. Healthy: no problem among the findings. */
-export interface Diagnosis {
+export interface DoctorReport extends Verdict {
   readonly lab: string;
   readonly target: string;
   readonly healthy: boolean;
-  /** Every check that was made, in order; those without a finding are fine. */
-  readonly checks: readonly DoctorCheck[];
-  /** Checks that this target does not have. */
-  readonly notApplicable: readonly DoctorCheck[];
-  readonly findings: readonly DoctorFinding[];
 }
 
-const HOST_ONLY: readonly DoctorCheck[] = ["rc-local", "selinux", "firewall"];
-const VM_ONLY: readonly DoctorCheck[] = ["hypervisor", "vm", "hardware", "cloud-init", "orphans"];
-
 /** Compares what runs with what is wanted, by effective values: limits of processes, kernel settings, CONFIG GET, ports between all hosts. Changes nothing. */
-export async function diagnose(session: Session, environment: NodeJS.ProcessEnv): Promise<Diagnosis> {
+export async function examineLab(session: Session, environment: NodeJS.ProcessEnv): Promise<DoctorReport> {
+  const { placement, lab, target } = session;
+  const { checks, notLookedAt, notApplicable, findings } = runChecks(await gather(session, environment), placement.capabilities);
+  const healthy = findings.every(({ severity }) => severity !== "problem");
+  return { lab: lab.name, target, healthy, checks, notLookedAt, notApplicable, findings };
+}
+
+/** Everything that the checks read, looked at once. */
+async function gather(session: Session, environment: NodeJS.ProcessEnv): Promise<Examination> {
   const { placement } = session;
-  const { capabilities } = placement;
-  const reached = placement.hosts.filter(({ name }) => session.connections.has(name));
-  const [hosts, ports, status, vms] = await Promise.all([
-    Promise.all(reached.map((host) => examineHost(session, host))),
+  for (const error of session.unreachable.values()) expected(error);
+  const withoutConnection = [...session.unreachable].map(([subject, error]): Unreachable => ({ subject, error }));
+  const [looks, ports, status, people, machines] = await allEnded([
+    allEnded(placement.hosts.map((host) => lookAtHost(session, host))),
     readPorts(session),
     readStatus(session),
-    capabilities.machines === "terraform" ? examineVms(session, environment) : [],
+    onThisComputer(placement.capabilities) ? otherPeople(environment) : [],
+    placement.capabilities.machines === "terraform" ? lookAtVms(session, environment) : { hypervisors: [], vms: [] },
   ]);
-  const findings: DoctorFinding[] = [
-    ...vms,
-    ...[...session.unreachable].map(([host, error]) => unreachable(host, error)),
-    ...hosts.flatMap(({ findings: found }) => found),
-    ...checkClocks(hosts.flatMap(({ clock }) => (clock === undefined ? [] : [clock]))),
-    ...checkPorts(ports),
-    ...checkPlacement(placement, status),
-    ...status.findings.map(({ severity, instance, text, next }) =>
-      finding("layout", severity === "note" ? "note" : "problem", instance, text, next),
-    ),
-  ];
-  const notApplicable = [...(capabilities.machines === "terraform" ? [] : VM_ONLY), ...(capabilities.managesHost ? [] : HOST_ONLY)];
   return {
-    lab: session.lab.name,
-    target: session.target,
-    healthy: findings.every(({ severity }) => severity !== "problem"),
-    checks: DOCTOR_CHECKS.filter((check) => !notApplicable.includes(check)),
-    notApplicable,
-    findings,
+    lab: { placement, status, ports, people, unreachable: [...withoutConnection, ...looks.flatMap(({ unreachable }) => unreachable)] },
+    hosts: looks.flatMap(({ host }) => host),
+    instances: looks.flatMap(({ instances }) => instances),
+    ...machines,
   };
 }
 
-async function examineVms(session: Session, environment: NodeJS.ProcessEnv): Promise<readonly DoctorFinding[]> {
+async function lookAtVms(session: Session, environment: NodeJS.ProcessEnv): Promise<Pick<Examination, "hypervisors" | "vms">> {
   const { lab, signal } = session;
-  const [statuses, { orphans, unknown }, ends] = await Promise.all([
+  const [statuses, { orphans, unknown, missing }, ends] = await allEnded([
     domainStates(lab, { signal }),
-    readLeftovers({ ...session, environment }),
-    Promise.all(
-      [...session.connections].map(async ([host, connection]) => {
-        const end = await readCloudInit(connection).catch(() => undefined);
-        return end === undefined ? [] : [[host, end] as const];
-      }),
-    ),
+    lookAround({ ...session, environment }),
+    allEnded([...session.connections].map(async ([host, connection]) => [host, await cloudInitOf(connection)] as const)),
   ]);
-  return checkVms(lab, { statuses, cloudInit: new Map(ends.flat()), orphans, orphansUnknown: unknown });
+  const cloudInit = new Map(ends);
+  const hypervisors: HypervisorsReading = {
+    lab: lab.name,
+    hypervisors: lab.libvirt.hypervisors.map(({ name }) => name),
+    statuses: [...statuses.values()],
+    orphans,
+    orphansUnknown: unknown,
+    missing,
+  };
+  const vms = planVms(lab).vms.map(
+    (vm): VmReading => ({ lab: lab.name, vm, status: statuses.get(vm.host), cloudInit: cloudInit.get(vm.host) }),
+  );
+  return { hypervisors: [hypervisors], vms };
 }
 
-interface Examination {
-  readonly findings: readonly DoctorFinding[];
-  readonly clock: ClockReading | undefined;
-}
-
-async function examineHost(session: Session, host: PlacedHost): Promise<Examination> {
-  const connection = session.connections.get(host.name);
-  if (connection === undefined) return { findings: [], clock: undefined };
+/** Undefined where the VM can't be asked, which is a finding of another check. */
+async function cloudInitOf(connection: Connection): Promise<CloudInitResult | undefined> {
   try {
-    const asked = Date.now();
-    const facts = await observeHost(connection, session.placement, host);
-    const clock = { host: host.name, theirs: facts.clockMs, asked, answered: Date.now() };
-    const limits = await readOpenFiles(session, host, facts);
-    // As on a host without files: what Redis lowered there is just what doctor has to tell.
-    const wanted = wantedOf(session.placement, host, { ...facts, files: new Map() }, session.secrets, undefined);
-    const plan = planHost(facts, { placement: session.placement, host, secrets: session.secrets });
-    const instances = await Promise.all(
-      host.instances.map(async (instance) => {
-        try {
-          const client = await session.access.client(instance.id);
-          const config = instance.kind === "sentinel" ? {} : pairsOf(await client.call(["CONFIG", "GET", "*"]));
-          const file = wanted.files.find(({ path }) => path === instance.configFile);
-          const somaxconn = facts.sysctl.get("net.core.somaxconn")?.value;
-          return checkInstance(
-            session.placement,
-            instance,
-            { config, openFiles: limits.get(instance.id) },
-            effectiveDirectives(file?.content ?? ""),
-            session.secrets,
-            somaxconn === undefined ? undefined : Number(somaxconn),
-          );
-        } catch (error) {
-          return [finding("reachable", "problem", instance.id, whatOf(error), `Run: redis-lab up ${session.lab.name}`)];
-        }
-      }),
-    );
-    return {
-      findings: [
-        ...checkHost(session.placement, host, facts, wanted.os.rcLocal),
-        ...facts.problems.map((problem) => finding("files", "warning", host.name, problem)),
-        ...plan.changes.map(({ summary, step }) =>
-          finding("files", "warning", host.name, `${step}: ${summary}`, `Run: redis-lab plan ${session.lab.name}`),
-        ),
-        ...plan.reconfigure.map(({ instance, live, restart }) =>
-          finding(
-            "files",
-            "warning",
-            instance,
-            `its configuration differs in ${[...live, ...restart].join(", ")}`,
-            `Run: redis-lab plan ${session.lab.name}`,
-          ),
-        ),
-        ...instances.flat(),
-      ],
-      clock,
-    };
+    return await readCloudInit(connection);
   } catch (error) {
-    return { findings: [unreachable(host.name, error)], clock: undefined };
+    expected(error);
+    return undefined;
   }
 }
 
-function unreachable(host: string, error: unknown): DoctorFinding {
-  return finding("reachable", "problem", host, whatOf(error), isLabError(error) ? error.next : undefined);
+/** What one look at a host and its instances saw; empty for a host without a connection. */
+interface Look {
+  readonly host: readonly HostReading[];
+  readonly instances: readonly InstanceReading[];
+  readonly unreachable: readonly Unreachable[];
+}
+
+async function lookAtHost(session: Session, host: PlacedHost): Promise<Look> {
+  const { placement, secrets } = session;
+  const connection = session.connections.get(host.name);
+  if (connection === undefined) return { host: [], instances: [], unreachable: [] };
+  try {
+    const asked = Date.now();
+    const facts = await observeHost(connection, placement, host);
+    const answered = Date.now();
+    const limits = await readOpenFiles(connection, host, facts);
+    // As on a host without files: what Redis lowered there is just what doctor has to tell.
+    const wanted = wantedOf(placement, host, { ...facts, files: new Map() }, secrets, undefined);
+    const plan = planHost(facts, { placement, host, secrets });
+    const somaxconn = facts.sysctl.get("net.core.somaxconn")?.value;
+    const instances = await allEnded(
+      host.instances.map(async (instance): Promise<InstanceReading | Unreachable> => {
+        const config = await configOf(session, instance);
+        if ("error" in config)
+          return { subject: instance.id, error: config.error, ...(!isRefused(config.error) && { next: "Run: redis-lab up LAB" }) };
+        return {
+          placement,
+          instance,
+          config: config.pairs,
+          openFiles: limits.get(instance.id),
+          wanted: effectiveDirectives(wanted.files.find(({ path }) => path === instance.configFile)?.content ?? ""),
+          secrets,
+          somaxconn: somaxconn === undefined ? undefined : Number(somaxconn),
+        };
+      }),
+    );
+    return {
+      host: [{ placement, host, facts, rcLocal: wanted.os.rcLocal, plan, asked, answered }],
+      instances: instances.flatMap((each) => ("error" in each ? [] : [each])),
+      unreachable: instances.flatMap((each) => ("error" in each ? [each] : [])),
+    };
+  } catch (error) {
+    expected(error);
+    return { host: [], instances: [], unreachable: [{ subject: host.name, error }] };
+  }
+}
+
+/** Something else answers there: to start the instance is no remedy, and the error names one. */
+const isRefused = (error: unknown) => isLabError(error) && error.kind === "refused";
+
+/** CONFIG GET *, which a sentinel does not have; or why it was not answered. */
+async function configOf(
+  session: Session,
+  instance: PlacedInstance,
+): Promise<{ readonly pairs: Readonly<Record<string, string>> } | { readonly error: unknown }> {
+  try {
+    const client = await session.access.client(instance.id);
+    return { pairs: instance.kind === "sentinel" ? {} : pairsOf(await client.call(["CONFIG", "GET", "*"])) };
+  } catch (error) {
+    expected(error);
+    return { error };
+  }
 }
 
 /** Soft limit of open files of each running process, from /proc. */
-async function readOpenFiles(session: Session, host: PlacedHost, facts: HostFacts): Promise<ReadonlyMap<string, number>> {
+async function readOpenFiles(connection: Connection, host: PlacedHost, facts: HostFacts): Promise<ReadonlyMap<string, number>> {
   const processes = host.instances.flatMap(({ id }) => {
     const pid = facts.instances.get(id)?.process?.pid;
     return pid === undefined ? [] : [{ id, pid }];
   });
   const script = processes.map(({ pid }) => sh`grep "Max open files" ${`/proc/${pid}/limits`} || echo`).join("\n");
-  const result = await session.connections.get(host.name)?.run(script, { title: "read limits", root: true });
-  const lines = result?.stdout.split("\n") ?? [];
+  const { stdout } = await connection.run(script, { title: "read limits", root: true, look: true });
+  const lines = stdout.split("\n");
   return new Map(
     processes.flatMap(({ id }, index) => {
       const soft = /^Max open files\s+(\d+)/.exec(lines[index] ?? "")?.[1];
       return soft === undefined ? [] : [[id, Number(soft)] as const];
     }),
   );
-}
-
-/** Every instance's ports from every host. */
-async function readPorts(session: Session): Promise<readonly PortReading[]> {
-  const instances = placedInstances(session.placement).filter(({ host }) => session.connections.has(host));
-  const ports = instances.flatMap((instance) => portsOf(session.lab.layout, instance).map((port) => ({ instance, port })));
-  const readings = [...session.connections].flatMap(([from, connection]) =>
-    ports
-      .filter(({ instance }) => instance.host !== from)
-      .map(async ({ instance, port }) => ({
-        from,
-        instance,
-        port,
-        result: await connection.probe(instance.address, port, 3_000).catch(() => "unreachable" as const),
-      })),
-  );
-  return Promise.all(readings);
 }

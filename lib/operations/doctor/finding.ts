@@ -1,54 +1,7 @@
-/** What doctor looks at; a closed set, so that scripts can branch on it. */
-export type DoctorCheck =
-  | "hypervisor"
-  | "vm"
-  | "hardware"
-  | "cloud-init"
-  | "orphans"
-  | "reachable"
-  | "open-files"
-  | "transparent-hugepages"
-  | "overcommit"
-  | "backlog"
-  | "swap"
-  | "rc-local"
-  | "selinux"
-  | "firewall"
-  | "ports"
-  | "clock"
-  | "password"
-  | "settings"
-  | "files"
-  | "placement"
-  | "layout";
+import type { Placement } from "../../lab/placement.ts";
 
-export const DOCTOR_CHECKS: readonly DoctorCheck[] = [
-  "hypervisor",
-  "vm",
-  "hardware",
-  "cloud-init",
-  "orphans",
-  "reachable",
-  "open-files",
-  "transparent-hugepages",
-  "overcommit",
-  "backlog",
-  "swap",
-  "rc-local",
-  "selinux",
-  "firewall",
-  "ports",
-  "clock",
-  "password",
-  "settings",
-  "files",
-  "placement",
-  "layout",
-];
-
-/** One thing that is not as it should be. Holds no secret. */
-export interface DoctorFinding {
-  readonly check: DoctorCheck;
+/** What a check says: one thing that is not as it should be, still without the name of the check. Holds no secret. */
+export interface Found {
   /** `problem`: something will not work or not survive; `warning`: it works, unwisely; `note`: worth knowing. */
   readonly severity: "problem" | "warning" | "note";
   /** Host or instance id; undefined for the lab as a whole. */
@@ -57,12 +10,17 @@ export interface DoctorFinding {
   readonly next?: string | undefined;
 }
 
-export function finding(
-  check: DoctorCheck,
-  severity: DoctorFinding["severity"],
-  subject: string | undefined,
-  text: string,
-  next?: string,
-): DoctorFinding {
-  return { check, severity, subject, text, ...(next !== undefined && { next }) };
+/** The same with the name of its check, which the check itself never writes: see check.ts. */
+export interface DoctorFinding<Name extends string = string> extends Found {
+  readonly check: Name;
+}
+
+/** The remedy of what `up` sets. */
+export function upOf({ lab }: Placement): string {
+  return `Run: redis-lab up ${lab.name}`;
+}
+
+/** How grave a kernel setting is: a host that is not managed is not redis-lab's to change, so that there it is worth knowing and no more. */
+export function byManagement(placement: Placement): Pick<Found, "severity" | "next"> {
+  return placement.capabilities.managesHost ? { severity: "warning", next: upOf(placement) } : { severity: "note" };
 }

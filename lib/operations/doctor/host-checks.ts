@@ -1,137 +1,149 @@
-import type { HostFacts } from "../../bootstrap/facts.ts";
 import { portsOf } from "../../lab/instances.ts";
-import type { PlacedHost, Placement } from "../../lab/placement.ts";
-import { type DoctorFinding, finding } from "./finding.ts";
+import { everywhere, hostCheck, onManagedHosts } from "./check.ts";
+import { byManagement, upOf } from "./finding.ts";
+
+// What the operating system of a host really has, against what the lab wants of it. Of a host that is not managed these are notes: nobody asked redis-lab to change it.
 
 /** Largest difference between two clocks that is no finding, in milliseconds: well below the shortest node-timeout that anyone uses. */
 const CLOCK_TOLERANCE_MS = 1_000;
 
-/** What the operating system of one host really has, against what the lab wants of it. Pure. Hosts that are not managed have only notes here. */
-export function checkHost(placement: Placement, host: PlacedHost, facts: HostFacts, rcLocal: string | undefined): readonly DoctorFinding[] {
-  const { os } = placement.lab;
-  const severity = placement.capabilities.managesHost ? "warning" : "note";
-  const up = `Run: redis-lab up ${placement.lab.name}`;
-  const next = placement.capabilities.managesHost ? up : undefined;
-  const overcommit = facts.sysctl.get("vm.overcommit_memory")?.value;
-  const wantedOvercommit = os.sysctl["vm.overcommit_memory"];
-  return [
-    ...(os.transparentHugepages !== "leave" && facts.thp !== undefined && facts.thp.mode !== os.transparentHugepages
-      ? [
-          finding(
-            "transparent-hugepages",
-            severity,
-            host.name,
-            `transparent huge pages are "${facts.thp.mode}", not "${os.transparentHugepages}": forks for saving copy 2 MiB for each page that is written`,
-            next,
-          ),
-        ]
-      : []),
-    ...(wantedOvercommit !== undefined && overcommit !== undefined && Number(overcommit) !== wantedOvercommit
-      ? [
-          finding(
-            "overcommit",
-            severity,
-            host.name,
-            `vm.overcommit_memory is ${overcommit}, not ${wantedOvercommit}: saving in the background fails when memory is short`,
-            next,
-          ),
-        ]
-      : []),
-    ...(facts.swapMiB > 0
-      ? [
-          finding(
-            "swap",
-            "note",
-            host.name,
-            `${facts.swapMiB} MiB of swap: a Redis that is swapped out answers in seconds and looks dead to its peers`,
-          ),
-        ]
-      : []),
-    ...(placement.capabilities.managesHost
-      ? [...checkRcLocal(placement, host, facts, rcLocal), ...checkSecurity(placement, host, facts)]
-      : []),
-  ];
-}
+export const transparentHugepages = hostCheck({
+  name: "transparent-hugepages",
+  about: "transparent huge pages of the kernel are as `os.transparentHugepages` says",
+  appliesTo: everywhere,
+  *check({ placement, host, facts }) {
+    const { transparentHugepages: wanted } = placement.lab.os;
+    if (wanted === "leave" || facts.thp === undefined || facts.thp.mode === wanted) return;
+    yield {
+      subject: host.name,
+      text: `transparent huge pages are "${facts.thp.mode}", not "${wanted}": forks for saving copy 2 MiB for each page that is written`,
+      ...byManagement(placement),
+    };
+  },
+});
 
-function checkRcLocal(placement: Placement, host: PlacedHost, facts: HostFacts, rcLocal: string | undefined): DoctorFinding[] {
-  if (rcLocal === undefined || placement.lab.os.transparentHugepages === "leave") return [];
-  const fact = facts.paths.get(rcLocal);
-  if (fact === undefined)
-    return [
-      finding(
-        "rc-local",
-        "warning",
-        host.name,
-        `${rcLocal} is absent: transparent huge pages come back with the next boot`,
-        `Run: redis-lab up ${placement.lab.name}`,
-      ),
-    ];
-  return (fact.mode & 0o100) === 0
-    ? [
-        finding(
-          "rc-local",
-          "warning",
-          host.name,
-          `${rcLocal} is not executable, so it is not run at boot`,
-          `Run: redis-lab up ${placement.lab.name}`,
-        ),
-      ]
-    : [];
-}
+export const overcommit = hostCheck({
+  name: "overcommit",
+  about: "`vm.overcommit_memory` of the kernel is as `os.sysctl` says",
+  appliesTo: everywhere,
+  *check({ placement, host, facts }) {
+    const wanted = placement.lab.os.sysctl["vm.overcommit_memory"];
+    const value = facts.sysctl.get("vm.overcommit_memory")?.value;
+    if (wanted === undefined || value === undefined || Number(value) === wanted) return;
+    yield {
+      subject: host.name,
+      text: `vm.overcommit_memory is ${value}, not ${wanted}: saving in the background fails when memory is short`,
+      ...byManagement(placement),
+    };
+  },
+});
 
-function checkSecurity(placement: Placement, host: PlacedHost, facts: HostFacts): DoctorFinding[] {
-  const wanted = host.instances.flatMap((instance) => portsOf(placement.lab.layout, instance)).map((port) => `${port}/tcp`);
-  const closed = facts.firewalld.running ? wanted.filter((port) => !facts.firewalld.ports.includes(port)) : [];
-  return [
-    ...(closed.length > 0
-      ? [
-          finding(
-            "firewall",
-            "problem",
-            host.name,
-            `firewalld runs and does not name ${closed.join(", ")}`,
-            "Set os.openFirewall, or open them: firewall-cmd --permanent --add-port=PORT/tcp",
-          ),
-        ]
-      : []),
-    ...(facts.selinux === "enforcing" && facts.label !== undefined && !facts.label.includes(":bin_t:")
-      ? [
-          finding(
-            "selinux",
-            "warning",
-            host.name,
-            `the programs below ${host.paths.bin} carry the label ${facts.label}, not bin_t: Redis runs in the domain of systemd itself, and newer systems refuse to start it`,
-            "Run: redis-lab up; it sets the label (semanage fcontext, restorecon).",
-          ),
-        ]
-      : []),
-  ];
-}
+/** Less than this is no room for what one save or a log writes, in MiB. */
+const LEAST_FREE_MIB = 100;
 
-/** A clock reading of a host: its own time, and the time here before and after asking. Milliseconds since the epoch. */
-export interface ClockReading {
-  readonly host: string;
-  readonly theirs: number;
-  readonly asked: number;
-  readonly answered: number;
-}
+export const disk = hostCheck({
+  name: "disk",
+  about: "there is room for what the instances save: 100 MiB at least",
+  appliesTo: everywhere,
+  *check({ host, facts }) {
+    const free = facts.freeMiB.prefix;
+    if (free >= LEAST_FREE_MIB) return;
+    yield {
+      severity: "problem",
+      subject: host.name,
+      text: `${free} MiB are free for ${host.paths.prefix}: saves and logs fail when it is full`,
+      next: `Free some space there: \`redis-lab ssh LAB ${host.name} -- df -h\``,
+    };
+  },
+});
 
-/** Clocks that are apart by more than the uncertainty of the reading and the tolerance. Pure. */
-export function checkClocks(readings: readonly ClockReading[]): readonly DoctorFinding[] {
-  return readings.flatMap(({ host, theirs, asked, answered }) => {
-    const ahead = theirs - answered;
-    const behind = asked - theirs;
+export const swap = hostCheck({
+  name: "swap",
+  about: "the host has no swap",
+  appliesTo: everywhere,
+  *check({ host, facts }) {
+    if (facts.swapMiB === 0) return;
+    yield {
+      severity: "note",
+      subject: host.name,
+      text: `${facts.swapMiB} MiB of swap: a Redis that is swapped out answers in seconds and looks dead to its peers`,
+    };
+  },
+});
+
+export const rcLocal = hostCheck({
+  name: "rc-local",
+  about: "the boot script that sets transparent huge pages exists and is executable",
+  appliesTo: onManagedHosts,
+  *check({ placement, host, facts, rcLocal: path }) {
+    if (path === undefined || placement.lab.os.transparentHugepages === "leave") return;
+    const fact = facts.paths.get(path);
+    const found = { severity: "warning", subject: host.name, next: upOf(placement) } as const;
+    if (fact === undefined) yield { ...found, text: `${path} is absent: transparent huge pages come back with the next boot` };
+    else if ((fact.mode & 0o100) === 0) yield { ...found, text: `${path} is not executable, so it is not run at boot` };
+  },
+});
+
+export const firewall = hostCheck({
+  name: "firewall",
+  about: "a firewalld that runs names the ports of the host's instances",
+  appliesTo: onManagedHosts,
+  *check({ placement, host, facts }) {
+    const wanted = host.instances.flatMap((instance) => portsOf(placement.lab.layout, instance)).map((port) => `${port}/tcp`);
+    const closed = facts.firewalld.running ? wanted.filter((port) => !facts.firewalld.ports.includes(port)) : [];
+    if (closed.length === 0) return;
+    yield {
+      severity: "problem",
+      subject: host.name,
+      text: `firewalld runs and does not name ${closed.join(", ")}`,
+      next: "Set os.openFirewall, or open them: firewall-cmd --permanent --add-port=PORT/tcp",
+    };
+  },
+});
+
+export const selinux = hostCheck({
+  name: "selinux",
+  about: "under SELinux the programs carry the label `bin_t`",
+  appliesTo: onManagedHosts,
+  *check({ host, facts }) {
+    if (facts.selinux !== "enforcing" || facts.label === undefined || facts.label.includes(":bin_t:")) return;
+    yield {
+      severity: "warning",
+      subject: host.name,
+      text: `the programs below ${host.paths.bin} carry the label ${facts.label}, not bin_t: Redis runs in the domain of systemd itself, and newer systems refuse to start it`,
+      next: "Run: redis-lab up; it sets the label (semanage fcontext, restorecon).",
+    };
+  },
+});
+
+export const clock = hostCheck({
+  name: "clock",
+  about: "the host's clock is within a second of this computer's",
+  appliesTo: everywhere,
+  /** Only what is more than the uncertainty of the reading and the tolerance counts. */
+  *check({ host, facts, asked, answered }) {
+    const ahead = facts.clockMs - answered;
+    const behind = asked - facts.clockMs;
     const skew = Math.max(ahead, behind);
-    return skew > CLOCK_TOLERANCE_MS
-      ? [
-          finding(
-            "clock",
-            "warning",
-            host,
-            `its clock is ${(skew / 1000).toFixed(1)} s ${ahead > behind ? "ahead of" : "behind"} this computer's: expiry times and logs don't fit together`,
-            "Let chrony or ntpd run on every host.",
-          ),
-        ]
-      : [];
-  });
-}
+    if (skew <= CLOCK_TOLERANCE_MS) return;
+    yield {
+      severity: "warning",
+      subject: host.name,
+      text: `its clock is ${(skew / 1000).toFixed(1)} s ${ahead > behind ? "ahead of" : "behind"} this computer's: expiry times and logs don't fit together`,
+      next: "Let chrony or ntpd run on every host.",
+    };
+  },
+});
+
+export const files = hostCheck({
+  name: "files",
+  about: "`plan` would change nothing: files, packages, units and running configurations are as rendered",
+  appliesTo: everywhere,
+  *check({ placement, host, facts, plan }) {
+    const next = `Run: redis-lab plan ${placement.lab.name}`;
+    for (const text of facts.problems) yield { severity: "warning", subject: host.name, text };
+    for (const { step, summary } of plan.changes) yield { severity: "warning", subject: host.name, text: `${step}: ${summary}`, next };
+    for (const { instance, live, restart } of plan.reconfigure)
+      yield { severity: "warning", subject: instance, text: `its configuration differs in ${[...live, ...restart].join(", ")}`, next };
+  },
+});

@@ -1,72 +1,115 @@
-import type { ProbeResult } from "../../connection/connection.ts";
-import type { PlacedInstance, Placement } from "../../lab/placement.ts";
-import type { Status } from "../status.ts";
-import { type DoctorFinding, finding } from "./finding.ts";
+import { isLabError, whatOf } from "../../base/error.ts";
+import { layoutRow } from "../../lab/layouts.ts";
+import { everywhere, labCheck, onThisComputer, waysCheck } from "./check.ts";
+import type { PortReading } from "./ports.ts";
 
-/** A port of an instance as seen from another host. */
-export interface PortReading {
-  readonly from: string;
-  readonly instance: PlacedInstance;
-  readonly port: number;
-  readonly result: ProbeResult;
-}
+// What concerns the lab as a whole: who answers, who reaches whom, and how the layout stands now.
 
-/** Ports that some host can't reach, one finding for each port with everyone who can't. Pure. */
-export function checkPorts(readings: readonly PortReading[]): readonly DoctorFinding[] {
-  const closed = new Map<string, PortReading[]>();
-  for (const reading of readings) {
-    if (reading.result === "open") continue;
-    const key = `${reading.instance.address}:${reading.port}`;
-    closed.set(key, [...(closed.get(key) ?? []), reading]);
-  }
-  return [...closed].map(([address, those]) => {
-    const [first] = those;
-    const bus = first !== undefined && first.port !== first.instance.port;
-    return finding(
-      "ports",
-      "problem",
-      first?.instance.id,
-      `${address}${bus ? " (the cluster bus)" : ""} can't be reached from ${those.map(({ from, result }) => `${from} (${result})`).join(", ")}`,
-      "Open it in the firewalls between these hosts.",
+export const reachable = labCheck({
+  name: "reachable",
+  about: "every host can be logged in to, and every instance answers",
+  appliesTo: everywhere,
+  *check({ unreachable }) {
+    for (const { subject, error, next } of unreachable)
+      yield { severity: "problem", subject, text: whatOf(error), next: next ?? (isLabError(error) ? error.next : undefined) };
+  },
+});
+
+export const ports = waysCheck({
+  name: "ports",
+  about: "every port of every instance, the cluster bus too, can be reached from every other host",
+  appliesTo: everywhere,
+  /** One finding for each port, with every host that can't reach it. */
+  *check({ ports: readings, status }) {
+    // Where nothing runs nobody can listen: that is no matter of the network, and `reachable` tells it.
+    const down = new Set(status.rows.filter(({ state }) => state === "down").map(({ instance }) => instance));
+    const closed = groupBy(
+      readings.filter(({ result, instance }) => result !== "open" && !(result === "refused" && down.has(instance.id))),
+      ({ instance, port }) => `${instance.address}:${port}`,
     );
-  });
-}
+    for (const [address, [first, ...others]] of closed) {
+      const bus = first.port !== first.instance.port;
+      yield {
+        severity: "problem",
+        subject: first.instance.id,
+        text: `${address}${bus ? " (the cluster bus)" : ""} can't be reached from ${[first, ...others].map(fromWhere).join(", ")}`,
+        next: [first, ...others].every(({ result }) => result === "refused")
+          ? "Nothing listens at that address, or a firewall there rejects what comes: compare `bind` and the ports of the running server with `redis-lab plan LAB`."
+          : "Open it in the firewalls between these hosts.",
+      };
+    }
+  },
+});
 
-/** Instances that would be lost together, as they stand now: a failover may have moved what the lab declared apart. Pure. */
-export function checkPlacement(placement: Placement, status: Status): readonly DoctorFinding[] {
-  const host = (id: string) => id.split(":")[0];
-  const masters = status.rows.filter(({ role, slotCount }) => role === "master" && (status.layout === "sentinel" || slotCount > 0));
-  const byHost = groupBy(masters, (row) => row.host);
-  return [
-    ...status.rows
-      .filter(({ role, master, instance }) => role === "replica" && host(master) === host(instance))
-      .map(({ instance, master }) =>
-        finding(
-          "placement",
-          "warning",
-          instance,
-          `is on the host of its master ${master}: both would be lost together`,
-          `Declare it on another host, then: redis-lab up ${placement.lab.name}`,
-        ),
-      ),
-    ...(status.layout === "cluster"
-      ? [...byHost]
-          .filter(([, rows]) => rows.length > 1)
-          .map(([name, rows]) =>
-            finding(
-              "placement",
-              "warning",
-              name,
-              `holds ${rows.length} masters (${rows.map(({ instance }) => instance).join(", ")})${rows.length * 2 >= masters.length ? ": without this host no majority is left, and the cluster stops" : ""}`,
-              "Fail one of them over to its replica.",
-            ),
-          )
-      : []),
-  ];
-}
+const fromWhere = ({ from, result }: PortReading) => `${from} (${result})`;
 
-function groupBy<T, K>(items: readonly T[], key: (item: T) => K): Map<K, T[]> {
-  const groups = new Map<K, T[]>();
-  for (const item of items) groups.set(key(item), [...(groups.get(key(item)) ?? []), item]);
+export const placement = labCheck({
+  name: "placement",
+  about: "no host holds a master with its replica, or several masters: a failover may have moved what the lab declares apart",
+  appliesTo: everywhere,
+  *check({ placement: { lab }, status }) {
+    for (const { role, instance, master } of status.rows) {
+      if (role !== "replica" || hostOf(master) !== hostOf(instance)) continue;
+      yield {
+        severity: "warning",
+        subject: instance,
+        text: `is on the host of its master ${master}: both would be lost together`,
+        next: `Declare it on another host, then: redis-lab up ${lab.name}`,
+      };
+    }
+    if (status.layout !== "cluster") return;
+    const masters = status.rows.filter(({ role, slotCount }) => role === "master" && slotCount > 0);
+    for (const [host, rows] of groupBy(masters, (row) => row.host)) {
+      if (rows.length === 1) continue;
+      const majority = rows.length * 2 >= masters.length ? ": without this host no majority is left, and the cluster stops" : "";
+      yield {
+        severity: "warning",
+        subject: host,
+        text: `holds ${rows.length} masters (${rows.map(({ instance }) => instance).join(", ")})${majority}`,
+        next: "Fail one of them over to its replica.",
+      };
+    }
+  },
+});
+
+export const layout = labCheck({
+  name: "layout",
+  about: "the layout is as declared and healthy: what `status` finds",
+  appliesTo: everywhere,
+  *check({ status }) {
+    for (const { severity, instance, text, next } of status.findings)
+      yield { severity: severity === "note" ? "note" : "problem", subject: instance, text, next };
+  },
+});
+
+/** People who are named; the rest is counted. */
+const MOST_NAMED = 3;
+
+export const otherUsers = labCheck({
+  name: "other-users",
+  about: "this computer has no accounts of other people, who all reach the ports of a lab on it",
+  appliesTo: onThisComputer,
+  *check({ placement: { lab }, people }) {
+    if (people.length === 0) return;
+    const more = people.length - MOST_NAMED;
+    const names = `${people.slice(0, MOST_NAMED).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+    yield {
+      severity: "note",
+      subject: undefined,
+      text: `other people have accounts on this computer (${names}), so each of them ${layoutRow(lab.layout).exposure}`,
+      next: "With people whom you do not trust, run the lab in VMs or on hosts in a network of its own. What stops which attack is in SECURITY.md.",
+    };
+  },
+});
+
+const hostOf = (instance: string) => instance.split(":")[0];
+
+function groupBy<T, K>(items: readonly T[], key: (item: T) => K): ReadonlyMap<K, readonly [T, ...T[]]> {
+  const groups = new Map<K, [T, ...T[]]>();
+  for (const item of items) {
+    const group = groups.get(key(item));
+    if (group === undefined) groups.set(key(item), [item]);
+    else group.push(item);
+  }
   return groups;
 }

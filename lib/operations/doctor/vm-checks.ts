@@ -1,98 +1,109 @@
-import type { Lab } from "../../lab/schema.ts";
-import { planVms } from "../../lab/vms.ts";
-import type { DomainStatus } from "../../libvirt/domains.ts";
 import type { Orphan } from "../../libvirt/orphans.ts";
-import type { CloudInit } from "../cloud-init.ts";
-import { type DoctorFinding, finding } from "./finding.ts";
+import { hypervisorsCheck, onVms, vmCheck } from "./check.ts";
+import { needsAPerson } from "./orphans.ts";
 
-/** What was seen of the VMs of a lab. */
-export interface VmReadings {
-  /** By host. */
-  readonly statuses: ReadonlyMap<string, DomainStatus>;
-  /** Of the hosts that could be logged in to. */
-  readonly cloudInit: ReadonlyMap<string, CloudInit>;
-  readonly orphans: readonly Orphan[];
-  /** Why nobody can tell what is left over; undefined where it could be told. */
-  readonly orphansUnknown: string | undefined;
-}
+// Hypervisors, the VMs that they run, and what is left over there.
 
-/** VMs that do not run, or not as the lab declares them, and what is left over in libvirt. Pure. */
-export function checkVms(lab: Lab, { statuses, cloudInit, orphans, orphansUnknown }: VmReadings): readonly DoctorFinding[] {
-  return [
-    ...hypervisorFindings(lab, statuses),
-    ...planVms(lab).vms.flatMap(({ host, vcpus, memoryMiB, hypervisor }) => {
-      const status = statuses.get(host);
-      if (status === undefined) return [];
-      const { state, domainName } = status;
-      const differs = (status.vcpus ?? vcpus) !== vcpus || (status.memoryMiB ?? memoryMiB) !== memoryMiB;
-      return [
-        ...(state === "absent"
-          ? [finding("vm", "problem", host, `there is no VM ${domainName}`, `Run: npx cdktf deploy ${lab.name}`)]
-          : []),
-        ...(state === "off" || state === "paused"
-          ? [
-              finding(
-                "vm",
-                "problem",
-                host,
-                `its VM ${domainName} is ${state}`,
-                `Run: virsh -c ${hypervisor.uri} ${state === "off" ? "start" : "resume"} ${domainName}`,
-              ),
-            ]
-          : []),
-        ...(differs
-          ? [
-              finding(
-                "hardware",
-                "warning",
-                host,
-                `its VM has ${status.vcpus} CPUs and ${status.memoryMiB} MiB; the lab declares ${vcpus} and ${memoryMiB}`,
-                `Host by host, data kept: redis-lab rebuild ${lab.name} --rolling`,
-              ),
-            ]
-          : []),
-      ];
-    }),
-    ...[...cloudInit].flatMap(([host, { kind, ...rest }]) => {
-      const next = `See: redis-lab ssh ${lab.name} ${host} -- sudo cloud-init status --long`;
-      if (kind === "running") return [finding("cloud-init", "warning", host, "cloud-init has not come to its end", next)];
-      if (kind !== "failed") return [];
-      const errors = "errors" in rest && Array.isArray(rest.errors) ? rest.errors.join("; ") : "";
-      return [finding("cloud-init", "warning", host, `cloud-init ended with errors: ${errors}`, next)];
-    }),
-    ...(orphansUnknown === undefined
-      ? []
-      : [finding("orphans", "note", undefined, `what is left over in libvirt can't be told: ${orphansUnknown}`)]),
-    ...orphans.map((orphan) =>
-      finding(
-        "orphans",
-        "problem",
-        orphan.name,
-        `${describeOrphan(orphan)} is unknown to Terraform: the next deploy stumbles over it`,
-        `Remove it: redis-lab doctor ${lab.name} --fix`,
-      ),
-    ),
-  ];
-}
-
-/** One finding for each hypervisor that can't be asked, and the VMs that it leaves in the dark. */
-function hypervisorFindings(lab: Lab, statuses: ReadonlyMap<string, DomainStatus>): readonly DoctorFinding[] {
-  return lab.libvirt.hypervisors.flatMap(({ name }) => {
-    const dark = [...statuses.values()].filter(({ hypervisor, state }) => hypervisor === name && state === "unknown");
-    const [first] = dark;
-    if (first?.error === undefined) return [];
-    const { what, why, next } = first.error;
-    return [
-      finding(
-        "hypervisor",
-        "problem",
-        name,
-        `${what}${why === undefined ? "" : ` ${why}`} It runs ${dark.map(({ host }) => host).join(", ")}.`,
+export const hypervisor = hypervisorsCheck({
+  name: "hypervisor",
+  about: "libvirt of every hypervisor answers",
+  appliesTo: onVms,
+  /** One finding for each that does not, with the VMs of which nothing is known therefore. */
+  *check({ hypervisors, statuses }) {
+    for (const name of hypervisors) {
+      const unknown = statuses.filter(({ hypervisor, state }) => hypervisor === name && state === "unknown");
+      const error = unknown[0]?.error;
+      if (error === undefined) continue;
+      const { what, why, next } = error;
+      yield {
+        severity: "problem",
+        subject: name,
+        text: `${what}${why === undefined ? "" : ` ${why}`} It runs ${unknown.map(({ host }) => host).join(", ")}.`,
         next,
-      ),
-    ];
-  });
-}
+      };
+    }
+  },
+});
+
+export const vm = vmCheck({
+  name: "vm",
+  about: "the VM exists and runs",
+  appliesTo: onVms,
+  *check({ lab, vm: { host, hypervisor }, status }) {
+    if (status === undefined) return;
+    const { state, domainName } = status;
+    if (state === "absent")
+      yield { severity: "problem", subject: host, text: `there is no VM ${domainName}`, next: `Run: npx cdktf deploy ${lab}` };
+    if (state === "off" || state === "paused")
+      yield {
+        severity: "problem",
+        subject: host,
+        text: `its VM ${domainName} is ${state}`,
+        next: `Run: virsh -c ${hypervisor.uri} ${state === "off" ? "start" : "resume"} ${domainName}`,
+      };
+  },
+});
+
+export const hardware = vmCheck({
+  name: "hardware",
+  about: "the VM has the CPUs and the memory that the lab declares",
+  appliesTo: onVms,
+  *check({ lab, vm: { host, vcpus, memoryMiB }, status }) {
+    if (status === undefined) return;
+    if ((status.vcpus ?? vcpus) === vcpus && (status.memoryMiB ?? memoryMiB) === memoryMiB) return;
+    yield {
+      severity: "warning",
+      subject: host,
+      text: `its VM has ${status.vcpus} CPUs and ${status.memoryMiB} MiB; the lab declares ${vcpus} and ${memoryMiB}`,
+      next: `Host by host, data kept: redis-lab rebuild ${lab} --rolling`,
+    };
+  },
+});
+
+export const cloudInit = vmCheck({
+  name: "cloud-init",
+  about: "cloud-init of the VM came to its end without errors",
+  appliesTo: onVms,
+  *check({ lab, vm: { host }, cloudInit: result }) {
+    const found = {
+      severity: "warning",
+      subject: host,
+      next: `See: redis-lab ssh ${lab} ${host} -- sudo cloud-init status --long`,
+    } as const;
+    if (result?.kind === "running") yield { ...found, text: "cloud-init has not come to its end" };
+    if (result?.kind === "failed") yield { ...found, text: `cloud-init ended with errors: ${result.errors.join("; ")}` };
+  },
+});
+
+export const orphans = hypervisorsCheck({
+  name: "orphans",
+  about: "libvirt has nothing of the lab that Terraform does not know",
+  appliesTo: onVms,
+  *check({ lab, orphans: left, orphansUnknown }) {
+    if (orphansUnknown !== undefined)
+      yield { severity: "note", subject: undefined, text: `what is left over in libvirt is not known: ${orphansUnknown}` };
+    for (const orphan of left)
+      yield {
+        severity: "problem",
+        subject: orphan.name,
+        text: `${describeOrphan(orphan)} is unknown to Terraform: the next deploy stumbles over it`,
+        next:
+          needsAPerson(orphan) === undefined
+            ? `Remove it: redis-lab doctor ${lab} --fix`
+            : `It may be of a deploy from another folder or computer: deploy from there. Where it is not, remove it on a terminal: redis-lab doctor ${lab} --fix`,
+      };
+  },
+});
+
+export const deployed = hypervisorsCheck({
+  name: "deployed",
+  about: "networks, images and disks that a deploy made are there, active, and have the VMs plugged in",
+  appliesTo: onVms,
+  *check({ missing }) {
+    for (const { what, why, next } of missing)
+      yield { severity: "problem", subject: undefined, text: [what, why].filter(Boolean).join(" ").replace(/\.$/, ""), next };
+  },
+});
 
 /** `the domain cluster-redis-88 (off)`, with where it is. */
 export function describeOrphan(orphan: Orphan): string {
@@ -104,5 +115,7 @@ export function describeOrphan(orphan: Orphan): string {
       return `the disk ${orphan.pool}/${orphan.name} ${at}`;
     case "network":
       return `the network ${orphan.name} ${at}`;
+    default:
+      return orphan satisfies never;
   }
 }

@@ -1,23 +1,24 @@
-import type { Shard, ShardMap } from "../../cluster/shard-map.ts";
+import type { Shard, ShardMap } from "../../cluster/findings/shard-map.ts";
 import type { DifferenceReport, TopologyReport } from "../../operations/cluster/read.ts";
+import { SLOT_COUNT } from "../../redis/constants.ts";
 import { colours as pc } from "../colours.ts";
 import { shortRanges } from "../ranges.ts";
 import { formatTable, type TableOptions } from "../table.ts";
+import { formatAbsent } from "./absent.ts";
 
 /** Characters of the bar that stands for all slots. */
 const BAR = 64;
-const SLOTS = 16384;
 
 /** A cluster as text: a bar of all slots, then its shards with masters and replicas. */
 export function formatTopology(report: TopologyReport): string {
   const letters = report.shards.map((_, index) => LETTERS[index % LETTERS.length] ?? "?");
   const bar = Array.from({ length: BAR }, (_, cell) => {
-    const slot = Math.floor(((cell + 0.5) / BAR) * SLOTS);
+    const slot = Math.floor(((cell + 0.5) / BAR) * SLOT_COUNT);
     const at = report.shards.findIndex(({ slots }) => slots.some(({ first, last }) => first <= slot && slot <= last));
     return at < 0 ? "." : (letters[at] ?? "?");
   }).join("");
   return [
-    `0 ${bar} ${SLOTS - 1}`,
+    `0 ${bar} ${SLOT_COUNT - 1}`,
     "",
     ...report.shards.flatMap((shard, index) => [
       `${pc.bold(letters[index] ?? "?")}  ${shard.master.instance}  ${shard.slotCount === 0 ? "no slots" : `${rangesOf(shard)} (${shard.slotCount})`}  ${shard.keys} keys`,
@@ -25,6 +26,7 @@ export function formatTopology(report: TopologyReport): string {
       ...openOf(shard).map((line) => `     ${pc.yellow(line)}`),
     ]),
     ...(report.uncovered.length > 0 ? [pc.red(`no owner: ${report.uncovered.map(rangeText).join(",")}`)] : []),
+    ...formatAbsent(report.absent),
   ].join("\n");
 }
 
@@ -46,16 +48,18 @@ function openOf({ migrating, importing }: Shard): readonly string[] {
 
 export function formatDifferences({ lab, target, differences }: DifferenceReport, options: TableOptions): string {
   if (differences.length === 0) return `${lab} on ${target}: as declared`;
-  return formatTable(
+  const table = formatTable(
     differences,
     [
       { title: "INSTANCE", cell: ({ instance }) => instance },
       { title: "DECLARED", cell: ({ declared }) => declared },
       { title: "RUNNING", cell: ({ running }) => running },
-      { title: "MENDED BY", cell: ({ mendedBy }) => mendedBy ?? "-" },
+      ...(options.terminal ? [] : [{ title: "FIX", cell: ({ fix }: (typeof differences)[number]) => fix.replaceAll("`", "") }]),
     ],
     options,
   );
+  // A terminal has no room for commands beside the rest.
+  return options.terminal ? [table, "", ...differences.map(({ instance, fix }) => `${instance}  ${fix}`)].join("\n") : table;
 }
 
 const WIDTH = 960;
@@ -71,7 +75,7 @@ export function topologySvg({ lab, shards }: ShardMap & { readonly lab: string }
     ...shard.replicas.map((replica) => ({ shard, index, replica })),
   ]);
   const height = 60 + rows.length * ROW;
-  const x = (slot: number) => LEFT + (slot / SLOTS) * (WIDTH - LEFT - 20);
+  const x = (slot: number) => LEFT + (slot / SLOT_COUNT) * (WIDTH - LEFT - 20);
   const text = rows.map(({ shard, replica }, row) => {
     const label = replica === undefined ? `${shard.master.instance} (${shard.slotCount})` : `↳ ${replica.instance}`;
     return `<text x="${replica === undefined ? 16 : 34}" y="${62 + row * ROW}" ${replica === undefined ? 'font-weight="bold"' : ""}>${escaped(label)}</text>`;
@@ -82,7 +86,7 @@ export function topologySvg({ lab, shards }: ShardMap & { readonly lab: string }
         `<rect x="${x(first).toFixed(1)}" y="${48 + row * ROW}" width="${Math.max(0.5, x(last + 1) - x(first)).toFixed(1)}" height="18" fill="${COLOURS[index % COLOURS.length]}"${replica === undefined ? "" : ' fill-opacity=".35"'}><title>${first}-${last}</title></rect>`,
     ),
   );
-  const ticks = [0, 4096, 8192, 12288, 16383].map(
+  const ticks = [0, 4096, 8192, 12288, SLOT_COUNT - 1].map(
     (slot) => `<text x="${x(slot).toFixed(1)}" y="36" text-anchor="middle" fill="#555">${slot}</text>`,
   );
   return [

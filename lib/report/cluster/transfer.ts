@@ -1,7 +1,8 @@
-import type { BackupReport } from "../../cluster/transfer/backup.ts";
-import type { RestoreReport } from "../../cluster/transfer/restore.ts";
-import type { ImportedKey, ImportReport } from "../../cluster/transfer/types.ts";
-import type { BackupCheck } from "../../cluster/transfer/verify.ts";
+import { megabytes } from "../../base/text.ts";
+import type { BackupReport } from "../../transfer/backup.ts";
+import type { RestoreReport } from "../../transfer/restore.ts";
+import type { ImportedKey, ImportReport } from "../../transfer/types.ts";
+import type { BackupCheck } from "../../transfer/verify.ts";
 import { colours as pc } from "../colours.ts";
 
 /** Keys that are shown one by one. */
@@ -22,16 +23,16 @@ export function formatImport(lab: string, report: ImportReport): string {
     ...others.map(({ database, keys }) =>
       pc.yellow(`${keys} keys of database ${database} were left: a cluster has database 0 alone (--databases all merges them into it)`),
     ),
-    `${lab}: ${parts.length === 0 ? "no keys" : parts.map(([kind, count]) => `${count} ${kind}`).join(", ")}, ${(bytes / 1e6).toFixed(1)} MB in ${seconds.toFixed(1)} s`,
+    `${lab}: ${parts.length === 0 ? "no keys" : parts.map(([kind, count]) => `${count} ${kind}`).join(", ")}, ${megabytes(bytes)} in ${seconds.toFixed(1)} s`,
   ].join("\n");
 }
 
 /** As JSON has it: keys are text where they are, base64 beside it. */
-export function importDocument(report: ImportReport): unknown {
+export function importDocument(report: ImportReport): object {
   return { ...report, left: report.left.map(keyDocument) };
 }
 
-function keyDocument({ key, database, target, outcome }: ImportedKey): unknown {
+function keyDocument({ key, database, target, outcome }: ImportedKey): object {
   return { key: key.toString(), base64: key.toString("base64"), database, target: target?.id, outcome };
 }
 
@@ -39,7 +40,7 @@ export function formatBackup({ folder, manifest, bytes, seconds }: BackupReport)
   const keys = manifest.masters.reduce((sum, each) => sum + (each.keys ?? 0), 0);
   return [
     ...manifest.masters.map(({ instance, file, keys: own, bytes: size }) => `${file}  ${instance}  ${own ?? "?"} keys  ${size} bytes`),
-    `${manifest.cluster}: ${keys} keys of ${manifest.masters.length} masters, ${(bytes / 1e6).toFixed(1)} MB in ${seconds.toFixed(1)} s, in ${folder}`,
+    `${manifest.cluster}: ${keys} keys of ${manifest.masters.length} masters, ${megabytes(bytes)} in ${seconds.toFixed(1)} s, in ${folder}`,
   ].join("\n");
 }
 
@@ -60,7 +61,7 @@ export function formatRestore(lab: string, { keys, found, compared, findings, se
   ].join("\n");
 }
 
-export function restoreDocument(report: RestoreReport): unknown {
+export function restoreDocument(report: RestoreReport): object {
   return { ...report, files: Object.fromEntries([...report.files].map(([file, each]) => [file, importDocument(each)])) };
 }
 

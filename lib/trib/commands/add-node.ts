@@ -1,23 +1,22 @@
-import { applyCluster } from "../../cluster/apply.ts";
-import { addNodePlan, fewestReplicas } from "../../cluster/membership.ts";
-import { observeCluster } from "../../cluster/observe.ts";
-import { clusterOf, type LiveNode, readTopology } from "../../cluster/topology.ts";
-import type { ClusterAction } from "../../cluster/types.ts";
-import { checkCluster } from "../check.ts";
+import { applyCluster } from "../../cluster/apply/apply.ts";
+import { observeCluster } from "../../cluster/model/observe.ts";
+import { clusterAround, type LiveNode, readTopology } from "../../cluster/model/topology.ts";
+import type { ClusterAction } from "../../cluster/model/types.ts";
+import { addNodePlan, fewestReplicas } from "../../cluster/plan/membership.ts";
+import { assertEmpty, clusterFindings } from "../check.ts";
 import { dotting } from "../dots.ts";
-import { assertEmpty } from "../empty.ts";
 import { loadSettled, openNode, type TribCluster } from "../load.ts";
-import { settled } from "../moves.ts";
-import { nameOf, type Session } from "../session.ts";
+import { warnUnlessAgreed } from "../moves.ts";
+import { nameOf, type TribSession } from "../session.ts";
 import { AS_REPLICA } from "../words.ts";
 
 /** `add-node new_host:new_port existing_host:existing_port`. @returns 1 where it was not added, or the nodes do not agree about it */
-export async function run(session: Session): Promise<number> {
+export async function run(session: TribSession): Promise<number> {
   const { screen, words, options, access, host } = session;
   const [fresh = "", existing = ""] = words;
   screen.xputs(`>>> Adding node ${fresh} to cluster ${existing}`);
   const cluster = await loadSettled(session, existing);
-  if ((await checkCluster(session, cluster)) > 0) {
+  if ((await clusterFindings(session, cluster)) > 0) {
     screen.puts("*** Please fix your cluster problems before adding a node");
     return 1;
   }
@@ -28,7 +27,7 @@ export async function run(session: Session): Promise<number> {
   const topology = readTopology(await observeCluster(members, access), members);
   const { actions } = addNodePlan(
     { instance: node.id, ...(master !== undefined && { replicaOf: master.id }) },
-    { members, topology, cluster: clusterOf(topology) },
+    { members, topology, cluster: clusterAround(topology, cluster.seed.id) },
   );
   const apply = (...kinds: readonly ClusterAction["kind"][]) => {
     const plan = { actions: actions.filter(({ action }) => kinds.includes(action.kind)), findings: [] };
@@ -42,13 +41,13 @@ export async function run(session: Session): Promise<number> {
     screen.xputs(`>>> Configure node as replica of ${nameOf(session, master.id)}.`);
     await apply("replicate");
   }
-  await settled(session, members);
+  await warnUnlessAgreed(session, members);
   screen.xputs("[OK] New node added correctly.");
   return 0;
 }
 
 /** The master that was named by its node id, or the one with the fewest replicas. @throws Quit */
-function chooseMaster(session: Session, cluster: TribCluster, fresh: string): LiveNode {
+function chooseMaster(session: TribSession, cluster: TribCluster, fresh: string): LiveNode {
   const { screen, options } = session;
   const id = options.value("master-id");
   if (id !== undefined) {

@@ -1,14 +1,14 @@
-import { backupCluster } from "../../cluster/transfer/backup.ts";
-import { checkCluster } from "../check.ts";
+import { backupCluster } from "../../transfer/backup.ts";
+import { clusterFindings } from "../check.ts";
 import { loadSettled } from "../load.ts";
-import { nameOf, type Session } from "../session.ts";
+import { nameOf, type TribSession } from "../session.ts";
 
 /** `backup host:port folder`: an RDB of every master and a manifest, in a new folder, which `redis-lab cluster restore` reads. In the words of `redis-cli --cluster backup`. @returns 1 where there is none */
-export async function run(session: Session): Promise<number> {
+export async function run(session: TribSession): Promise<number> {
   const { screen, words, access, host } = session;
   const [where = "", folder = ""] = words;
   const cluster = await loadSettled(session, where);
-  if ((await checkCluster(session, cluster)) > 0) {
+  if ((await clusterFindings(session, cluster)) > 0) {
     screen.puts("*** Please fix your cluster problems before a backup");
     return 1;
   }

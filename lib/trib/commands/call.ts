@@ -1,14 +1,14 @@
-import { whatOf } from "../../error.ts";
+import { reasonUnreachable } from "../../redis/reply-error.ts";
 import type { TypedReply } from "../../redis/types.ts";
 import { loadCluster } from "../load.ts";
 import { rubyText } from "../ruby.ts";
-import { nameOf, type Session } from "../session.ts";
+import { nameOf, type TribSession } from "../session.ts";
 
 /** A command may take its time at the server; it is not ours to say how long. Milliseconds, as redis-trib.rb has it. */
 const TIMEOUT_MS = 60_000;
 
 /** `call host:port command arg…`: the same command to every node, one after the other. @returns 1 where a node answered with an error */
-export async function run(session: Session): Promise<number> {
+export async function run(session: TribSession): Promise<number> {
   const { screen, words, options, access, host } = session;
   const [where = "", name = "", ...rest] = words;
   const command = [name.toUpperCase(), ...rest];
@@ -26,10 +26,10 @@ export async function run(session: Session): Promise<number> {
   return failed === 0 ? 0 : 1;
 }
 
-async function ask(access: Session["access"], id: string, command: readonly string[]): Promise<TypedReply> {
+async function ask(access: TribSession["access"], id: string, command: readonly string[]): Promise<TypedReply> {
   try {
     return await (await access.client(id)).callTyped(command, { timeoutMs: TIMEOUT_MS });
   } catch (error) {
-    return { type: "error", value: whatOf(error) };
+    return { type: "error", value: reasonUnreachable(error) };
   }
 }

@@ -1,17 +1,17 @@
-import { type Allocation, allocateNodes } from "../../cluster/allocate.ts";
-import { applyCluster } from "../../cluster/apply.ts";
-import { planCluster } from "../../cluster/plan.ts";
-import { countSlots, withoutSlots } from "../../cluster/slots.ts";
-import { type LiveNode, naming } from "../../cluster/topology.ts";
-import type { ClusterAction, ClusterMember, ClusterPlan } from "../../cluster/types.ts";
-import { checkCluster } from "../check.ts";
+import { byCount } from "../../base/text.ts";
+import { applyCluster } from "../../cluster/apply/apply.ts";
+import { countSlots, withoutSlots } from "../../cluster/model/slots.ts";
+import { type LiveNode, naming } from "../../cluster/model/topology.ts";
+import type { ClusterAction, ClusterMember, ClusterPlan } from "../../cluster/model/types.ts";
+import { type Allocation, allocateNodes } from "../../cluster/plan/allocate.ts";
+import { planCluster } from "../../cluster/plan/create-and-join.ts";
+import { assertEmpty, clusterFindings } from "../check.ts";
 import { dotting } from "../dots.ts";
-import { assertEmpty } from "../empty.ts";
 import { Quit } from "../host.ts";
-import { loadCluster, openNode, type TribCluster } from "../load.ts";
-import { settled } from "../moves.ts";
+import { loadCluster, openNodes, type TribCluster } from "../load.ts";
+import { warnUnlessAgreed } from "../moves.ts";
 import { slotsLine } from "../node-text.ts";
-import { nameOf, type Session, wholeNumber } from "../session.ts";
+import { nameOf, type TribSession, wholeNumber } from "../session.ts";
 import { OPTIMIZING, WITH_MASTER, WITH_SIBLING } from "../words.ts";
 
 /** Fewest masters of a cluster: with two nobody could be elected. */
@@ -22,7 +22,7 @@ const JOIN_TIMEOUT_MS = 60_000;
 const BESIDE_MASTER = 10_000;
 
 /** `create [--replicas n] host1:port1 … hostN:portN`. @returns 1 where the check afterwards finds anything */
-export async function run(session: Session): Promise<number> {
+export async function run(session: TribSession): Promise<number> {
   const { screen, words, options, host } = session;
   const replicas = wholeNumber(session, "replicas", 0, 1000) ?? 0;
   screen.xputs(">>> Creating cluster");
@@ -39,15 +39,14 @@ export async function run(session: Session): Promise<number> {
   await form(session, nodes, allocation);
   const cluster = await loadCluster(session, words[0] ?? "");
   sayState(session, cluster);
-  return cluster.complaints + (await checkCluster(session, cluster)) === 0 ? 0 : 1;
+  return cluster.complaints + (await clusterFindings(session, cluster)) === 0 ? 0 : 1;
 }
 
 /** The nodes in the order of the command line; the first one with which something is wrong ends the command. @throws Quit */
-async function emptyNodes(session: Session, words: readonly string[]): Promise<readonly LiveNode[]> {
+async function emptyNodes(session: TribSession, words: readonly string[]): Promise<readonly LiveNode[]> {
   const { screen } = session;
   const nodes: LiveNode[] = [];
-  for (const word of words) {
-    const node = await openNode(session, word);
+  for await (const node of openNodes(session, words)) {
     const shown = nameOf(session, node.id);
     assertEmpty(session, node);
     if (nodes.some(({ nodeId }) => nodeId === node.nodeId)) screen.die(`[ERR] Node ${shown} is given twice.`);
@@ -56,7 +55,7 @@ async function emptyNodes(session: Session, words: readonly string[]): Promise<r
   return nodes;
 }
 
-function assertEnough({ screen }: Session, nodes: number, replicas: number): void {
+function assertEnough({ screen }: TribSession, nodes: number, replicas: number): void {
   if (Math.floor(nodes / (replicas + 1)) >= LEAST_MASTERS) return;
   screen.puts("*** ERROR: Invalid configuration for cluster creation.");
   screen.puts(`*** Redis Cluster requires at least ${LEAST_MASTERS} master nodes.`);
@@ -66,7 +65,7 @@ function assertEnough({ screen }: Session, nodes: number, replicas: number): voi
 }
 
 function sayAllocation(
-  session: Session,
+  session: TribSession,
   nodes: readonly LiveNode[],
   { masters, initial, replicas, initialScore, score }: Allocation,
 ): void {
@@ -92,7 +91,7 @@ function sayAllocation(
 }
 
 /** A create that was cut off may have left slots at its masters: these may stay where the same command wants them. @throws Quit */
-function assertOwnSlots(session: Session, nodes: readonly LiveNode[], { masters }: Allocation): void {
+function assertOwnSlots(session: TribSession, nodes: readonly LiveNode[], { masters }: Allocation): void {
   for (const { id, self } of nodes) {
     const wanted = masters.filter((master) => master.id === id).map(({ slots }) => slots);
     const foreign = countSlots(withoutSlots(self.slots, wanted));
@@ -102,7 +101,7 @@ function assertOwnSlots(session: Session, nodes: readonly LiveNode[], { masters 
 }
 
 /** The plan of the engine in the phases of redis-trib. */
-async function form(session: Session, nodes: readonly LiveNode[], allocation: Allocation): Promise<void> {
+async function form(session: TribSession, nodes: readonly LiveNode[], allocation: Allocation): Promise<void> {
   const { screen, access, host } = session;
   const members = declared(nodes, allocation);
   const plan = planCluster({ nodes: new Map(nodes.map((node) => [node.id, node])) }, members);
@@ -117,16 +116,16 @@ async function form(session: Session, nodes: readonly LiveNode[], allocation: Al
   await dotting(screen, "Waiting for the cluster to join", async () => {
     await apply("replicate");
     // Replicas copy from their masters meanwhile: as in redis-trib that is not waited for.
-    await settled(session, members, { everybody: true, timeoutMs: JOIN_TIMEOUT_MS });
+    await warnUnlessAgreed(session, members, { everybody: true, timeoutMs: JOIN_TIMEOUT_MS });
   });
 }
 
 /** A node takes no command on keys for two seconds after its start (clusterUpdateState in cluster.c). */
-function sayState({ host }: Session, { nodes }: TribCluster): void {
+function sayState({ host }: TribSession, { nodes }: TribCluster): void {
   const waiting = nodes.filter(({ clusterState }) => clusterState !== "ok");
   if (waiting.length > 0)
     host.warn(
-      `redis-trib: ${naming(waiting)} ${waiting.length === 1 ? "says" : "say"} cluster_state:fail as yet; it passes within seconds.`,
+      `redis-trib: ${naming(waiting)} ${byCount(waiting.length, "says", "say")} cluster_state:fail as yet; it passes within seconds.`,
     );
 }
 

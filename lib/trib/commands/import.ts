@@ -1,28 +1,28 @@
-import { importKeys } from "../../cluster/transfer/import.ts";
-import type { ImportedKey } from "../../cluster/transfer/types.ts";
-import { messageOf } from "../../error.ts";
 import { connectRedis } from "../../redis/client.ts";
 import { parseInfo } from "../../redis/info.ts";
+import { reasonUnreachable } from "../../redis/reply-error.ts";
 import type { RedisClient } from "../../redis/types.ts";
-import { dial, NODE_TIMEOUT_MS } from "../access.ts";
+import { importKeys } from "../../transfer/import.ts";
+import type { ImportedKey } from "../../transfer/types.ts";
+import { dialWith, NODE_TIMEOUT_MS } from "../access.ts";
 import { parseAddress, resolveHost } from "../addresses.ts";
-import { checkCluster } from "../check.ts";
+import { clusterFindings } from "../check.ts";
 import { sourceCredentials } from "../credentials.ts";
 import { adviceFor } from "../errors.ts";
 import { loadSettled } from "../load.ts";
-import { nameOf, type Session } from "../session.ts";
+import { nameOf, type TribSession } from "../session.ts";
 
 /** What MIGRATE says of a key that both ends have. */
 const BUSY = "ERR Target instance replied with error: BUSYKEY Target key name already exists.";
 
 /** `import --from host:port host:port`: the keys of database 0 of a server that is no cluster. @returns 1 where a key did not come along */
-export async function run(session: Session): Promise<number> {
+export async function run(session: TribSession): Promise<number> {
   const { screen, words, options, access, host } = session;
   const from = options.value("from") ?? "";
   // The cluster is missing here in redis-trib.rb too, which looks for it among the wrong arguments.
   screen.xputs(`>>> Importing data from ${from} to cluster `);
   const cluster = await loadSettled(session, words[0] ?? "");
-  if ((await checkCluster(session, cluster)) > 0) {
+  if ((await clusterFindings(session, cluster)) > 0) {
     screen.puts("*** Please fix your cluster problems before importing");
     return 1;
   }
@@ -53,7 +53,7 @@ export async function run(session: Session): Promise<number> {
   }
 }
 
-async function connectSource(session: Session, text: string): Promise<RedisClient> {
+async function connectSource(session: TribSession, text: string): Promise<RedisClient> {
   const { screen, options, host } = session;
   const typed = parseAddress(text);
   if (typed === undefined) return screen.die(`[ERR] Invalid --from host. You need to pass a valid address (ie. 120.0.0.1:7000).`);
@@ -61,16 +61,17 @@ async function connectSource(session: Session, text: string): Promise<RedisClien
   let client: RedisClient | undefined;
   try {
     const address = await resolveHost(typed.host);
-    client = await connectRedis({ address, port: typed.port }, dial, {
+    client = await connectRedis({ address, port: typed.port }, dialWith(password), {
       passwords: password === undefined ? [] : [password],
       user,
       timeoutMs: NODE_TIMEOUT_MS,
+      signal: host.signal,
     });
     await client.call(["PING"]);
     return client;
   } catch (error) {
     client?.close();
-    const why = messageOf(error).split("\n")[0] ?? "";
+    const why = reasonUnreachable(error);
     const needsPassword = /NOAUTH|refused the password/.test(why)
       ? " Give the password of the source: --from-password-file FILE, or --from-askpass."
       : "";
@@ -80,7 +81,7 @@ async function connectSource(session: Session, text: string): Promise<RedisClien
 }
 
 /** @returns whether it did not come along */
-function sayKey(session: Session, { key, target, outcome }: ImportedKey): boolean {
+function sayKey(session: TribSession, { key, target, outcome }: ImportedKey): boolean {
   const { screen } = session;
   screen.print(`Migrating ${key.toString()} to ${target === undefined ? "" : nameOf(session, target.id)}: `);
   switch (outcome.kind) {
@@ -96,5 +97,7 @@ function sayKey(session: Session, { key, target, outcome }: ImportedKey): boolea
     case "changed":
       screen.puts(outcome.why);
       return true;
+    default:
+      return outcome satisfies never;
   }
 }

@@ -1,11 +1,11 @@
-import { countSlots, SLOT_COUNT } from "../../cluster/slots.ts";
+import { countSlots, SLOT_COUNT } from "../../cluster/model/slots.ts";
 import { loadCluster } from "../load.ts";
 import { replicasOf } from "../node-text.ts";
-import { nameOf, type Session } from "../session.ts";
+import { nameOf, type TribSession } from "../session.ts";
 import { infoLine } from "../words.ts";
 
 /** `info host:port`: keys, slots and replicas of each master. */
-export async function run(session: Session): Promise<number> {
+export async function run(session: TribSession): Promise<number> {
   const { screen, words } = session;
   const { nodes, complaints } = await loadCluster(session, words[0] ?? "");
   const masters = nodes.filter(({ self }) => self.role === "master");

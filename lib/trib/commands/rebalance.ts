@@ -1,25 +1,25 @@
-import { mastersOf } from "../../cluster/fix.ts";
-import { type RebalancePlan, rebalancePlan } from "../../cluster/plan-moves.ts";
-import { eachSlot } from "../../cluster/slots.ts";
-import { LabError } from "../../error.ts";
-import { checkCluster } from "../check.ts";
+import { LabError } from "../../base/error.ts";
+import { eachSlot } from "../../cluster/model/slots.ts";
+import { mastersOf } from "../../cluster/model/topology.ts";
+import { type RebalancePlan, rebalancePlan } from "../../cluster/plan/moves.ts";
+import { clusterFindings } from "../check.ts";
 import { badNumber } from "../errors.ts";
 import { Quit } from "../host.ts";
 import { loadSettled, type TribCluster } from "../load.ts";
 import { applyMoves, tellPairs } from "../moves.ts";
 import { rubyFloat } from "../ruby.ts";
-import { moveSettings, nameOf, type Session } from "../session.ts";
+import { moveSettings, nameOf, type TribSession } from "../session.ts";
 
 const DEFAULT_THRESHOLD = 2;
 
 /** `rebalance host:port`: slots in proportion to weights. @returns 1 where it was not done */
-export async function run(session: Session): Promise<number> {
+export async function run(session: TribSession): Promise<number> {
   const { screen, options, words } = session;
   moveSettings(session);
   const threshold = thresholdOf(session);
   const cluster = await loadSettled(session, words[0] ?? "");
   const weights = weightsOf(session, cluster);
-  if ((await checkCluster(session, cluster, { quiet: true })) > 0) {
+  if ((await clusterFindings(session, cluster, { quiet: true })) > 0) {
     screen.puts("*** Please fix your cluster problems before rebalancing");
     return 1;
   }
@@ -42,7 +42,7 @@ export async function run(session: Session): Promise<number> {
 }
 
 /** @throws LabError `trib.bad-number` */
-function thresholdOf({ options }: Session): number {
+function thresholdOf({ options }: TribSession): number {
   const text = options.value("threshold");
   if (text === undefined) return DEFAULT_THRESHOLD;
   const threshold = Number(text);
@@ -51,7 +51,7 @@ function thresholdOf({ options }: Session): number {
 }
 
 /** `id=weight`, by the whole node id or the beginning of one. @throws Quit, LabError `trib.bad-number` */
-function weightsOf({ screen, options, host }: Session, { nodes, cluster }: TribCluster): ReadonlyMap<string, number> {
+function weightsOf({ screen, options, host }: TribSession, { nodes, cluster }: TribCluster): ReadonlyMap<string, number> {
   const weights = new Map<string, number>();
   for (const text of options.values("weight")) {
     const [name = "", weight = ""] = text.split("=");
@@ -69,7 +69,7 @@ function weightsOf({ screen, options, host }: Session, { nodes, cluster }: TribC
 }
 
 function planned(
-  { screen, options }: Session,
+  { screen, options }: TribSession,
   cluster: TribCluster,
   weights: ReadonlyMap<string, number>,
   threshold: number,

@@ -1,25 +1,25 @@
-import { mastersOf } from "../../cluster/fix.ts";
-import { reshardPlan } from "../../cluster/plan-moves.ts";
-import { findMaster } from "../../cluster/references.ts";
-import { SLOT_COUNT } from "../../cluster/slots.ts";
-import type { LiveNode } from "../../cluster/topology.ts";
-import type { ClusterPlan } from "../../cluster/types.ts";
-import { LabError } from "../../error.ts";
-import { checkCluster } from "../check.ts";
+import { LabError } from "../../base/error.ts";
+import { SLOT_COUNT } from "../../cluster/model/slots.ts";
+import type { LiveNode } from "../../cluster/model/topology.ts";
+import { mastersOf } from "../../cluster/model/topology.ts";
+import type { ClusterPlan } from "../../cluster/model/types.ts";
+import { reshardPlan } from "../../cluster/plan/moves.ts";
+import { findMaster } from "../../cluster/plan/references.ts";
+import { clusterFindings } from "../check.ts";
 import { loadSettled, type TribCluster } from "../load.ts";
 import { applyMoves, plannedSlots, tellMoves } from "../moves.ts";
 import { nodeText } from "../node-text.ts";
-import { moveSettings, type Session, wholeNumber } from "../session.ts";
+import { moveSettings, type TribSession, wholeNumber } from "../session.ts";
 
 const NOT_A_TARGET = "*** The specified node is not known or not a master, please retry.";
 const NOT_A_SOURCE = "*** The specified node is not known or is not a master, please retry.";
 
 /** `reshard host:port`: asks for what the command line leaves open. @returns 1 where it was not done */
-export async function run(session: Session): Promise<number> {
+export async function run(session: TribSession): Promise<number> {
   const { screen, options } = session;
   moveSettings(session);
   const cluster = await loadSettled(session, session.words[0] ?? "");
-  if ((await checkCluster(session, cluster)) > 0) {
+  if ((await clusterFindings(session, cluster)) > 0) {
     screen.puts("*** Please fix your cluster problems before resharding");
     return 1;
   }
@@ -47,7 +47,7 @@ export async function run(session: Session): Promise<number> {
 }
 
 function planned(
-  { screen }: Session,
+  { screen }: TribSession,
   cluster: TribCluster,
   { sources, target, slots }: { readonly sources: readonly LiveNode[]; readonly target: LiveNode; readonly slots: number },
 ): ClusterPlan {
@@ -59,7 +59,7 @@ function planned(
   }
 }
 
-async function askSlots({ screen }: Session): Promise<number> {
+async function askSlots({ screen }: TribSession): Promise<number> {
   for (;;) {
     const answer = await screen.ask(`How many slots do you want to move (from 1 to ${SLOT_COUNT})? `);
     if (answer === undefined) return screen.die("*** Aborting...");
@@ -68,7 +68,7 @@ async function askSlots({ screen }: Session): Promise<number> {
   }
 }
 
-async function chooseTarget(session: Session, cluster: TribCluster): Promise<LiveNode> {
+async function chooseTarget(session: TribSession, cluster: TribCluster): Promise<LiveNode> {
   const { screen, options } = session;
   const named = options.value("to");
   if (named !== undefined) return masterNamed(session, cluster, named) ?? screen.die(NOT_A_TARGET);
@@ -81,7 +81,7 @@ async function chooseTarget(session: Session, cluster: TribCluster): Promise<Liv
   }
 }
 
-async function chooseSources(session: Session, cluster: TribCluster, target: LiveNode): Promise<"all" | readonly LiveNode[]> {
+async function chooseSources(session: TribSession, cluster: TribCluster, target: LiveNode): Promise<"all" | readonly LiveNode[]> {
   const { screen, options } = session;
   const named = options.value("from")?.split(",");
   if (named?.includes("all") === true) return "all";
@@ -107,7 +107,7 @@ function unique(nodes: readonly LiveNode[]): readonly LiveNode[] {
 }
 
 /** A master by its node id, or by anything else that the engine takes for one. */
-function masterNamed({ host }: Session, cluster: TribCluster, reference: string): LiveNode | undefined {
+function masterNamed({ host }: TribSession, cluster: TribCluster, reference: string): LiveNode | undefined {
   try {
     return findMaster(reference, cluster);
   } catch (error) {

@@ -1,13 +1,13 @@
-import { applyMemberAction } from "../../cluster/apply-members.ts";
-import { whatOf } from "../../error.ts";
+import { applyAction } from "../../cluster/apply/apply.ts";
+import { reasonUnreachable } from "../../redis/reply-error.ts";
 import { loadCluster } from "../load.ts";
-import { nameOf, type Session } from "../session.ts";
+import { nameOf, type TribSession } from "../session.ts";
 
 /** As redis-trib.rb has it: less makes failovers out of hiccups. Milliseconds. */
 const LEAST_MS = 100;
 
 /** `set-timeout host:port milliseconds`: cluster-node-timeout of every node, at once and in its file. @returns 1 where a node did not take it */
-export async function run(session: Session): Promise<number> {
+export async function run(session: TribSession): Promise<number> {
   const { screen, words, access, host } = session;
   const [where = "", text = ""] = words;
   const ms = /^\d+$/.test(text) ? Number(text) : 0;
@@ -21,10 +21,10 @@ export async function run(session: Session): Promise<number> {
   for (const { id } of nodes) {
     host.signal.throwIfAborted();
     try {
-      await applyMemberAction({ kind: "set-node-timeout", instance: id, ms }, members, access, { emit: () => {} });
+      await applyAction({ kind: "set-node-timeout", instance: id, ms }, { members, access, options: { emit: () => {} } });
       screen.xputs(`*** New timeout set for ${nameOf(session, id)}`);
     } catch (error) {
-      screen.puts(`ERR setting node-timeot for ${nameOf(session, id)}: ${whatOf(error)}`);
+      screen.puts(`ERR setting node-timeot for ${nameOf(session, id)}: ${reasonUnreachable(error)}`);
       failed += 1;
     }
   }

@@ -9,16 +9,17 @@ import { selinux } from "../../../lib/bootstrap/steps/selinux.ts";
 import type { HostWanted } from "../../../lib/bootstrap/wanted.ts";
 import type { Connection } from "../../../lib/connection/connection.ts";
 import { placeLab } from "../../../lib/lab/placement.ts";
+import { redisVersion } from "../../support/versions.ts";
 import { CENTOS, LAB } from "../managed.ts";
 
 const [host] = placeLab(LAB, { target: "ssh", hostsFolder: "/unused" }).hosts;
 if (host === undefined) throw new Error("no host");
-const build = { key: "a".repeat(64), version: "4.0.14", compiles: false };
+const build = { key: "a".repeat(64), version: redisVersion("4.0.14"), compiles: false };
 const wanted = { host, build } as HostWanted;
 
 describe("the label of the programs", () => {
   const changes = (facts: Partial<HostFacts>) => selinux.check({ ...CENTOS, ...facts }, wanted);
-  const installed = { key: build.key, version: "4.0.14" } as HostFacts["build"];
+  const installed = { key: build.key, version: redisVersion("4.0.14") } as HostFacts["build"];
 
   test("is set on new programs and where another one is, and left alone where it is right or SELinux is off", () => {
     expect(changes({})).toMatchObject([{ step: "selinux", subject: "/apps/redis/builds" }]);

@@ -1,8 +1,8 @@
-import { observeCluster } from "../../../lib/cluster/observe.ts";
-import { eachSlot, keySlot, SLOT_COUNT } from "../../../lib/cluster/slots.ts";
-import { clusterOf, ownersOf, ownSlots, readTopology } from "../../../lib/cluster/topology.ts";
+import { waitFor } from "../../../lib/base/wait.ts";
+import { observeCluster } from "../../../lib/cluster/model/observe.ts";
+import { eachSlot, keySlot, SLOT_COUNT } from "../../../lib/cluster/model/slots.ts";
+import { clusterOf, ownersOf, ownSlots, readTopology } from "../../../lib/cluster/model/topology.ts";
 import type { BatchReply } from "../../../lib/redis/types.ts";
-import { waitFor } from "../../../lib/wait.ts";
 import type { Lab } from "../support.ts";
 
 /** For each slot a text that hashes to it. */

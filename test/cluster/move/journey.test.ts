@@ -11,7 +11,7 @@ const ROUTE: Route = {
   timeoutMs: 60_000,
 };
 const LIMITS = { keys: 512, bytes: 1 << 20 };
-const start = { slot: 7, opened: false, halfSent: false };
+const start = { slot: 7, opened: false, foreign: false, halfSent: false };
 const error = (text: string) => new RedisReplyError(text);
 const keys = (...names: readonly string[]) => names.map((name) => Buffer.from(name));
 
@@ -91,15 +91,8 @@ describe("the way of a slot", () => {
 });
 
 describe("what goes wrong", () => {
-  const opened: Journey = {
-    ...beginJourney(start),
-    phase: "send",
-    entered: true,
-    isOpen: true,
-    page: keys("a", "b"),
-    small: 2,
-    average: 10,
-  };
+  const sending = { phase: "send", entered: true, isOpen: true, page: keys("a", "b"), small: 2, average: 10 } as const;
+  const opened: Journey = { ...beginJourney(start), ...sending };
 
   test("keys that lie at the target already, before it was opened, stop it", () => {
     expect(reply(beginJourney(start), [[0, 0, 0]], [3]).outcome).toMatchObject({
@@ -109,17 +102,43 @@ describe("what goes wrong", () => {
     });
   });
 
+  const MIGRATE = "source MIGRATE 10.0.0.2 6379  0 60000 ";
+
   test("IOERR: sent again with REPLACE, as the source's value is the newer one; after three times the cluster is looked at anew", () => {
     const again = reply(opened, [error("IOERR error or timeout reading to target instance")]);
-    expect(asked(again)[0]).toBe("source MIGRATE 10.0.0.2 6379  0 60000 REPLACE AUTH hidden KEYS a b");
+    expect(asked(again)[0]).toBe(`${MIGRATE}REPLACE AUTH hidden KEYS a b`);
     const third = reply(reply(again, [error("IOERR")]), [error("IOERR")]);
     expect(third.outcome).toMatchObject({ kind: "interrupted", halfSent: true });
+  });
+
+  test("IOERR in a slot that others opened: nothing is overwritten that was not compared, however often it is tried", () => {
+    const foreign: Journey = { ...opened, ...beginJourney({ ...start, opened: true, foreign: true, halfSent: true }), ...sending };
+    const again = reply(foreign, [error("IOERR error or timeout connecting to the client")]);
+    expect(asked(again)[0]).toBe(`${MIGRATE}AUTH hidden KEYS a b`);
+    const busy = reply(again, [error("ERR Target instance replied with error: BUSYKEY Target key name already exists.")]);
+    expect(busy.phase).toBe("busy");
+    const compared = settled(busy, 2);
+    expect(asked(compared)[0]).toBe(`${MIGRATE}REPLACE AUTH hidden KEYS a b`);
+    // What was compared may be sent once more.
+    expect(asked(reply(compared, [error("IOERR")]))[0]).toContain("REPLACE");
+  });
+
+  test("REPLACE is for the keys that were compared, and for no others that a larger limit would send along or that come later", () => {
+    const page: Journey = { ...opened, page: keys("a", "b", "c", "d"), small: 4 };
+    const two = { ...LIMITS, keys: 2 };
+    const busy = answered(page, ROUTE, two, { source: [error("BUSYKEY")], target: [] });
+    const compared = settled(busy, 2);
+    expect(asked(compared)).toEqual([`${MIGRATE}REPLACE AUTH hidden KEYS a b`]);
+    expect(asked(reply(compared, ["OK"]))[0]).toBe(`${MIGRATE}AUTH hidden KEYS c d`);
+    const next = answered(compared, ROUTE, two, { source: ["OK"], target: [] });
+    const last = answered(next, ROUTE, two, { source: ["OK", keys("e")], target: [] });
+    expect(asked({ ...last, phase: "send" })[0]).toBe(`${MIGRATE}AUTH hidden KEYS e`);
   });
 
   test("BUSYKEY waits for a decision, then the source's values go over those of the target", () => {
     const busy = reply(opened, [error("ERR Target instance replied with error: BUSYKEY Target key name already exists.")]);
     expect([busy.phase, asked(busy)]).toEqual(["busy", []]);
-    expect(asked(settled(busy))[0]).toContain("REPLACE");
+    expect(asked(settled(busy, 2))[0]).toContain("REPLACE");
   });
 
   test.each([

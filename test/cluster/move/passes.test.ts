@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { applyCluster } from "../../../lib/cluster/apply.ts";
+import { applyCluster } from "../../../lib/cluster/apply/apply.ts";
+import { observeCluster } from "../../../lib/cluster/model/observe.ts";
 import { moveSlots } from "../../../lib/cluster/move/run.ts";
-import { observeCluster } from "../../../lib/cluster/observe.ts";
-import { planCluster } from "../../../lib/cluster/plan.ts";
+import { planCluster } from "../../../lib/cluster/plan/create-and-join.ts";
 import { Lab, SIX, topologyOf } from "../support.ts";
 import { Cargo } from "./cargo.ts";
 

@@ -1,11 +1,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { applyCluster } from "../../../lib/cluster/apply.ts";
+import { waitFor } from "../../../lib/base/wait.ts";
+import { applyCluster } from "../../../lib/cluster/apply/apply.ts";
+import { observeCluster } from "../../../lib/cluster/model/observe.ts";
+import { keySlot } from "../../../lib/cluster/model/slots.ts";
 import { moveSlots } from "../../../lib/cluster/move/run.ts";
 import type { MovedSlot, MoveOptions, Quarantined, SlotMove } from "../../../lib/cluster/move/types.ts";
-import { observeCluster } from "../../../lib/cluster/observe.ts";
-import { planCluster } from "../../../lib/cluster/plan.ts";
-import { keySlot } from "../../../lib/cluster/slots.ts";
-import { waitFor } from "../../../lib/wait.ts";
+import { planCluster } from "../../../lib/cluster/plan/create-and-join.ts";
+import type { RedisClient } from "../../../lib/redis/types.ts";
+import { overridden } from "../../support/client.ts";
 import { Lab, topologyOf } from "../support.ts";
 import { Cargo } from "./cargo.ts";
 
@@ -128,6 +130,46 @@ describe("three masters", () => {
     expect(await run).toMatchObject({ slots: 40, quarantined: 1 });
     expect(kept).toMatchObject([{ slot: 110, key, instance: "m2:6379" }]);
     expect(kept[0]?.ttlMs).toBeGreaterThan(800_000);
+    expect(kept[0]?.dump.includes("another value")).toBe(true);
+    expect(await cargo.lastingFaults()).toEqual([]);
+  });
+
+  test("a target that is silent for a moment: a value that it has of an open slot is compared and kept, not overwritten by the second try", async () => {
+    await loaded();
+    const key = cargo.keyIn(110);
+    const [m1, m2] = [await lab.access.client("m1:6379"), await lab.access.client("m2:6379")];
+    const ids = await Promise.all([m1, m2].map((client) => client.call(["CLUSTER", "MYID"])));
+    await m2.call(["CLUSTER", "SETSLOT", 110, "IMPORTING", String(ids[0])]);
+    await m2.callAll([["ASKING"], ["SET", key, "another value"]]);
+    const kept: Quarantined[] = [];
+    const server = lab.servers.get("m2:6379")?.process;
+    const answers: string[] = [];
+    const access = {
+      ...lab.access,
+      async connect(id: string) {
+        const client = await lab.access.connect(id);
+        const callAll: RedisClient["callAll"] = async (commands, options) => {
+          const migrates = commands.some(([name]) => name === "MIGRATE");
+          if (migrates && answers.length === 0) {
+            server?.kill("SIGSTOP");
+            setTimeout(() => server?.kill("SIGCONT"), 500);
+          }
+          const replies = await client.callAll(commands, options);
+          if (migrates) answers.push(...replies.map((reply) => String(reply)));
+          return replies;
+        };
+        return overridden(client, { callAll });
+      },
+    };
+    const report = await moveSlots([{ ...TO_M2, slots: [{ first: 110, last: 110 }] }], lab.members, access, {
+      emit: lab.emit,
+      timeoutMs: 300,
+      conflict: "keep-source",
+      quarantine: async (values) => void kept.push(...values),
+    });
+    expect(answers.join()).toContain("IOERR");
+    expect(report).toMatchObject({ slots: 1, quarantined: 1 });
+    expect(kept).toMatchObject([{ slot: 110, key, instance: "m2:6379" }]);
     expect(kept[0]?.dump.includes("another value")).toBe(true);
     expect(await cargo.lastingFaults()).toEqual([]);
   });

@@ -2,17 +2,17 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { applyCluster } from "../../../lib/cluster/apply.ts";
-import { observeCluster } from "../../../lib/cluster/observe.ts";
-import { planCluster } from "../../../lib/cluster/plan.ts";
+import { applyCluster } from "../../../lib/cluster/apply/apply.ts";
+import { observeCluster } from "../../../lib/cluster/model/observe.ts";
+import { planCluster } from "../../../lib/cluster/plan/create-and-join.ts";
+import { casesOf, FULL } from "../../support/full.ts";
 import { Lab, topologyOf } from "../support.ts";
 import { Cargo } from "./cargo.ts";
 import { backAsReplica, killedAndBack, killedForGood, type SweepCase, sweepOnce } from "./sweep.ts";
 
 // A move that ends after any of its commands, as a killed process leaves it. Afterwards every slot has one owner and none is open, and every key is there once, with its value and its life.
-// REDIS_LAB_SWEEP=full (`npm run test:sweep`) goes through every prefix with servers killed as well; here only some of those.
+// `npm run test:full` goes through every prefix with servers killed as well; `npm test` through some of those.
 
-const FULL = process.env["REDIS_LAB_SWEEP"] === "full";
 const SLOTS = [100, 101, 102];
 
 let lab: Lab;
@@ -60,13 +60,15 @@ describe("a server killed as well, which comes back with what it had on disk", (
   beforeAll(() => start(["m1", "m2", "m3"], "appendonly yes\nappendfsync always\ncluster-require-full-coverage no"));
   afterAll(() => lab.stop());
 
-  test.each([
-    ["source", "fix"],
-    ["source", "resume"],
-    ["target", "fix"],
-    ["target", "resume"],
-    ["target", "rollback"],
-  ] as const)("the %s, then %s", async (end, recovery) => {
+  test.each(
+    casesOf([
+      { end: "source", recovery: "fix", sample: true },
+      { end: "source", recovery: "resume" },
+      { end: "target", recovery: "fix" },
+      { end: "target", recovery: "resume", sample: true },
+      { end: "target", recovery: "rollback", sample: true },
+    ] as const),
+  )("the $end, then $recovery", async ({ end, recovery }) => {
     await sweep({ recovery, disaster: (at, move) => killedAndBack(at, move[end]) }, FULL ? 1 : 5);
   });
 });

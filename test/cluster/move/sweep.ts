@@ -1,13 +1,13 @@
-import { epochSpread } from "../../../lib/cluster/epochs.ts";
-import { beginJournal, openMoves } from "../../../lib/cluster/journal.ts";
-import { housesOf } from "../../../lib/cluster/move/passes.ts";
+import { waitFor } from "../../../lib/base/wait.ts";
+import { applyFix } from "../../../lib/cluster/apply/fix.ts";
+import { beginJournal, openMoves } from "../../../lib/cluster/apply/journal.ts";
+import { resumeMove, rollBackMove } from "../../../lib/cluster/apply/resume-and-rollback.ts";
+import { epochSpread } from "../../../lib/cluster/gossip/epochs.ts";
+import { observeCluster, selfOf } from "../../../lib/cluster/model/observe.ts";
+import { clusterOf, readTopology } from "../../../lib/cluster/model/topology.ts";
+import { shardMembersOf } from "../../../lib/cluster/move/passes.ts";
 import { moveSlots } from "../../../lib/cluster/move/run.ts";
 import type { Quarantined, SlotMove } from "../../../lib/cluster/move/types.ts";
-import { observeCluster, selfOf } from "../../../lib/cluster/observe.ts";
-import { resumeMove, rollBackMove } from "../../../lib/cluster/recover.ts";
-import { repair } from "../../../lib/cluster/repair.ts";
-import { clusterOf, readTopology } from "../../../lib/cluster/topology.ts";
-import { waitFor } from "../../../lib/wait.ts";
 import type { Lab } from "../support.ts";
 import { CutOffAccess } from "./cut-off.ts";
 
@@ -36,8 +36,8 @@ export interface Swept {
 /** Moves the slots from where they are to the other of two masters, ends in the middle, and recovers. */
 export async function sweepOnce({ lab, slots, prefix, recovery, folder, disaster }: SweepCase): Promise<Swept> {
   const { members, access } = lab;
-  const { move, houses } = await nextMove(lab, slots);
-  const journal = await beginJournal(folder, { verb: "reshard", moves: [move], houses, now: new Date() });
+  const { move, shardMembers } = await nextMove(lab, slots);
+  const journal = await beginJournal(folder, { verb: "reshard", moves: [move], shardMembers, now: new Date() });
   let struck: Promise<void> | undefined;
   const cut = new CutOffAccess(access, prefix, () => (struck ??= disaster?.(lab, move) ?? Promise.resolve()));
   let complete = false;
@@ -55,7 +55,7 @@ export async function sweepOnce({ lab, slots, prefix, recovery, folder, disaster
   if (open !== undefined && recovery === "resume") await resumeMove(open, members, access, options);
   if (open !== undefined && recovery === "rollback") await rollBackMove(open, members, access, options);
   if (recovery === "fix") {
-    const left = await repair(members, access, options);
+    const left = await applyFix(members, access, options);
     if (left.length > 0) throw new Error(`left after ${cut.log.join("\n")}`);
     if (open !== undefined) await journal.end();
   }
@@ -71,7 +71,7 @@ async function nextMove({ members, access }: Lab, slots: readonly number[]) {
   const other = cluster.live.find((node) => node.self.role === "master" && node !== owner && /^[mr][12]:/.test(node.id));
   if (owner === undefined || other === undefined) throw new Error("no two masters");
   const move: SlotMove = { source: owner.id, target: other.id, slots: [{ first, last: slots.at(-1) ?? first }] };
-  return { move, houses: housesOf([move], topology) };
+  return { move, shardMembers: shardMembersOf([move], topology) };
 }
 
 /** Kills a server and starts it again with what it had on disk. */

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { waitFor } from "../../../lib/wait.ts";
+import { waitFor } from "../../../lib/base/wait.ts";
 import type { SshServer } from "./server.ts";
 
 export interface OpenSshProps {
@@ -16,6 +16,7 @@ export interface OpenSshProps {
   readonly authorizedKey: string;
   readonly forwarding: boolean;
   readonly path: string;
+  readonly config: readonly string[];
 }
 
 /** A real sshd, run by the calling user for that user alone. */
@@ -37,7 +38,7 @@ KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
 AllowTcpForwarding ${props.forwarding ? "yes" : "no"}
 SetEnv PATH=${props.path} HOME=${props.folder}
-Subsystem sftp internal-sftp
+${props.config.join("\n")}
 `,
   );
   // Started by root, sshd wants this folder for its unprivileged half.

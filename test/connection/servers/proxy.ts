@@ -12,7 +12,7 @@ export interface TestProxy {
   cut(): void;
   /** Breaks the connections as soon as this many bytes went to the server. */
   cutAfter(bytes: number): void;
-  /** Passes nothing on any more, but keeps the connections. */
+  /** Passes nothing on any more and answers nothing, the end of a connection included, as a host without power. */
   freeze(): void;
   close(): Promise<void>;
 }
@@ -65,6 +65,7 @@ export async function startProxy(target: { readonly address: string; readonly po
     },
     freeze() {
       frozen = true;
+      for (const socket of sockets) socket.pause();
     },
     async close() {
       cut();

@@ -16,6 +16,8 @@ export interface ServerOptions {
   /** Public key that may log in. @default that of the running test (`testKey`) */
   readonly authorizedKey?: string;
   readonly forwarding?: boolean;
+  /** Further lines of sshd_config; of the real sshd alone. */
+  readonly config?: readonly string[];
   /** What the `sudo` on the other side does: run the command, or the text with which it refuses. @default runs it */
   readonly sudo?: string;
 }
@@ -73,6 +75,7 @@ export async function startSshServer(
     hostKey: options.hostKey ?? newKey().private,
     authorizedKey: options.authorizedKey,
     forwarding: options.forwarding ?? true,
+    config: options.config ?? [],
     path: `${sudoFolder}:/usr/bin:/bin`,
   };
   return kind === "openssh" ? startOpenSsh({ ...props, sshd: SSHD ?? "sshd", user: userInfo().username }) : startSsh2(props);

@@ -5,7 +5,6 @@ import { connect, type Socket } from "node:net";
 import { homedir } from "node:os";
 import ssh2, { type AuthContext, type Connection, type ServerChannel, type Session, utils } from "ssh2";
 import type { SshServer } from "./server.ts";
-import { serveFiles } from "./sftp.ts";
 
 export interface Ssh2Props {
   readonly folder: string;
@@ -69,7 +68,6 @@ function isAuthorized(context: AuthContext, authorizedKey: string): boolean {
 }
 
 function serveSession(session: Session, path: string): void {
-  session.on("sftp", (accept) => serveFiles(accept()));
   session.on("exec", (accept, _reject, { command }) => {
     const channel: ServerChannel = accept();
     const child = spawn("sh", ["-c", command], { detached: true, cwd: homedir(), env: { HOME: homedir(), PATH: path } });

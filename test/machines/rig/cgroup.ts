@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rmdir } from "node:fs/promises";
 import { join } from "node:path";
-import { waitFor } from "../../../lib/wait.ts";
+import { waitFor } from "../../../lib/base/wait.ts";
 
 /** Where this computer has cgroup version 2 mounted: alone, or beside version 1. */
 export async function cgroupRoot(): Promise<string> {

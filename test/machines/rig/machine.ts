@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { chmod, chown, mkdir, open, readFile, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { waitFor } from "../../../lib/wait.ts";
+import { waitFor } from "../../../lib/base/wait.ts";
 import { type CommandResult, run, tryRun } from "../../support/command.ts";
 import { killCgroup, makeCgroup, removeCgroup } from "./cgroup.ts";
 import { BRIDGE, type WorldContext } from "./world.ts";

@@ -23,6 +23,8 @@ export interface CliResult {
 export interface CliOptions {
   readonly input?: string;
   readonly environment?: NodeJS.ProcessEnv;
+  /** @default the folder of the project */
+  readonly folder?: string;
   /** Told each line of progress as it comes. */
   readonly onLine?: (line: string, cli: RunningCli) => void;
 }
@@ -31,6 +33,7 @@ export interface CliOptions {
 export interface RunningCli {
   /** Everything at once and without a goodbye. */
   kill(signal?: NodeJS.Signals): void;
+  readonly pid: number;
   readonly ended: Promise<CliResult>;
 }
 
@@ -75,14 +78,15 @@ export class TestProject {
 
   start(verb: string, words: readonly string[] = [], options: CliOptions = {}): RunningCli {
     // Before the lab: what follows the host of `ssh` and `cli` is the command to run there.
-    const args = [MAIN, ...verb.split(" "), "--target", "ssh", "--labs", join(this.folder, "labs.ts"), this.#lab, ...words];
+    const folder = options.folder ?? this.folder;
+    const args = [MAIN, ...verb.split(" "), "--target", "ssh", "--labs", join(folder, "labs.ts"), this.#lab, ...words];
     const child = spawn(process.execPath, args, {
-      cwd: this.folder,
+      cwd: folder,
       stdio: ["pipe", "pipe", "pipe"],
       env: { ...process.env, NO_COLOR: "1", SSH_AUTH_SOCK: "", XDG_CACHE_HOME: this.cache, ...options.environment },
     });
     const kill = (signal: NodeJS.Signals = "SIGKILL") => void child.kill(signal);
-    const running: RunningCli = { kill, ended: collect(child, (line) => options.onLine?.(line, running)) };
+    const running: RunningCli = { kill, pid: child.pid ?? 0, ended: collect(child, (line) => options.onLine?.(line, running)) };
     child.stdin.end(options.input ?? "");
     return running;
   }

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
+import { messageOf } from "../../../lib/base/error.ts";
 import { dialDirectly } from "../../../lib/connection/sockets.ts";
-import { messageOf } from "../../../lib/error.ts";
 import { connectRedis } from "../../../lib/redis/client.ts";
 import { RedisReplyError } from "../../../lib/redis/reply-error.ts";
 import type { RedisClient } from "../../../lib/redis/types.ts";
@@ -23,14 +23,29 @@ export class Writer {
   readonly #secretsFile: string;
   readonly #acknowledged = new Map<string, number>();
   readonly #failures: string[] = [];
+  readonly #entry: (key: string, number: number) => string;
   readonly #loops: Promise<void>[];
   #stopped = false;
 
-  /** @param members addresses of the servers, all on port 6379 */
-  constructor(members: readonly string[], keys: readonly string[], secretsFile: string) {
+  /**
+   * @param members addresses of the servers, all on port 6379
+   * @param entry the key under which a number is written, in the slot of the given one. Default: the given one, so that each number replaces the one before
+   */
+  constructor(
+    members: readonly string[],
+    keys: readonly string[],
+    secretsFile: string,
+    entry: (key: string, number: number) => string = (key) => key,
+  ) {
+    this.#entry = entry;
     this.#members = members;
     this.#secretsFile = secretsFile;
     this.#loops = keys.map((key) => this.#write(key));
+  }
+
+  /** Writes that were acknowledged so far. */
+  get count(): number {
+    return [...this.#acknowledged.values()].reduce((sum, number) => sum + number, 0);
   }
 
   /** Ends after the write that is under way. */
@@ -47,7 +62,7 @@ export class Writer {
     for (let number = 1; ; ) {
       try {
         client ??= await this.#connect(at);
-        await client.call(["SET", key, number]);
+        await client.call(["SET", this.#entry(key, number), number]);
         this.#acknowledged.set(key, number);
         if (this.#stopped) break;
         number += 1;
@@ -78,7 +93,7 @@ export class Writer {
   async #writeAsking(address: string, key: string, number: number): Promise<boolean> {
     const client = await this.#connect(address);
     try {
-      const [, reply] = await client.callAll([["ASKING"], ["SET", key, number]]);
+      const [, reply] = await client.callAll([["ASKING"], ["SET", this.#entry(key, number), number]]);
       if (reply !== "OK") return false;
       this.#acknowledged.set(key, number);
       return true;

@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import type { HostFacts } from "../../../lib/bootstrap/facts.ts";
 import { placeLab } from "../../../lib/lab/placement.ts";
-import { checkClocks, checkHost } from "../../../lib/operations/doctor/host-checks.ts";
+import type { HostReading } from "../../../lib/operations/doctor/check.ts";
 import { BARE, LAB } from "../../bootstrap/managed.ts";
+import { findingsIn } from "./examination.ts";
 
 const RC_LOCAL = "/etc/rc.local";
 const managed = placeLab(LAB, { target: "ssh", hostsFolder: "/unused" });
@@ -13,11 +14,16 @@ const GOOD: HostFacts = {
   paths: new Map([[RC_LOCAL, { kind: "file", mode: 0o755, owner: "root", group: "root", bytes: 1, modified: 0 }]]),
 };
 
-function found(changes: Partial<HostFacts>, placement = managed): readonly string[] {
+function findings(changes: Partial<HostFacts>, placement = managed, more: Partial<HostReading> = {}) {
   const [host] = placement.hosts;
   if (host === undefined) throw new Error("a lab has hosts");
-  return checkHost(placement, host, { ...GOOD, ...changes }, RC_LOCAL).map(({ check, severity }) => `${check} ${severity}`);
+  const facts = { ...GOOD, ...changes };
+  const plan = { changes: [], reconfigure: [] };
+  const hosts = [{ placement, host, facts, rcLocal: RC_LOCAL, plan, asked: 0, answered: 0, ...more }];
+  return findingsIn({ hosts }, placement.capabilities);
 }
+const found = (changes: Partial<HostFacts>, placement = managed) =>
+  findings(changes, placement).map(({ check, severity }) => `${check} ${severity}`);
 
 test("a host as it should be has no finding", () => {
   expect(found({})).toEqual([]);
@@ -56,8 +62,26 @@ test("on a host that is not managed the same are notes, and nothing is asked of 
 });
 
 test("a clock is wrong only by more than the reading can be", () => {
-  const reading = (theirs: number) => ({ host: "redis-18", theirs, asked: 10_000, answered: 14_000 });
-  expect([10_000, 14_000, 15_000, 9_000].flatMap((theirs) => checkClocks([reading(theirs)]))).toEqual([]);
-  expect(checkClocks([reading(17_500)])[0]?.text).toContain("3.5 s ahead of");
-  expect(checkClocks([reading(8_000)])[0]?.text).toContain("2.0 s behind");
+  const texts = (clockMs: number) => findings({ clockMs }, managed, { asked: 10_000, answered: 14_000 }).map(({ text }) => text);
+  expect([10_000, 14_000, 15_000, 9_000].flatMap(texts)).toEqual([]);
+  expect(texts(17_500)).toEqual([expect.stringContaining("3.5 s ahead of")]);
+  expect(texts(8_000)).toEqual([expect.stringContaining("2.0 s behind")]);
+});
+
+test("what plan would change is a finding of the host, a running configuration one of its instance", () => {
+  const plan = {
+    changes: [{ step: "sysctl", subject: "vm.swappiness", reason: "different", summary: "set vm.swappiness" }],
+    reconfigure: [{ instance: "redis-18:6379", live: ["maxmemory"], restart: ["databases"], diff: "" }],
+  } as const;
+  expect(findings({ problems: ["a stamp can't be read"] }, managed, { plan })).toEqual([
+    { check: "files", severity: "warning", subject: "redis-18", text: "a stamp can't be read" },
+    { check: "files", severity: "warning", subject: "redis-18", text: "sysctl: set vm.swappiness", next: "Run: redis-lab plan pure" },
+    {
+      check: "files",
+      severity: "warning",
+      subject: "redis-18:6379",
+      text: "its configuration differs in maxmemory, databases",
+      next: "Run: redis-lab plan pure",
+    },
+  ]);
 });

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { placeLab } from "../../../lib/lab/placement.ts";
-import { checkInstance } from "../../../lib/operations/doctor/instance-checks.ts";
 import { LAB } from "../../bootstrap/managed.ts";
 import { SECRETS } from "../../bootstrap/support.ts";
+import { findingsIn } from "./examination.ts";
 
 const placement = placeLab(LAB, { target: "ssh", hostsFolder: "/unused" });
 const [instance] = placement.hosts[0]?.instances ?? [];
@@ -24,7 +24,8 @@ const GOOD = {
 
 function found(changes: Readonly<Record<string, string>>, somaxconn = 512) {
   if (instance === undefined) throw new Error("a lab has instances");
-  return checkInstance(placement, instance, { config: { ...GOOD, ...changes }, openFiles: 20_000 }, WANTED, SECRETS, somaxconn);
+  const config = { ...GOOD, ...changes };
+  return findingsIn({ instances: [{ placement, instance, config, openFiles: 20_000, wanted: WANTED, secrets: SECRETS, somaxconn }] });
 }
 
 test("an instance as it should be has no finding", () => {

@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { verifyBackup } from "../../../lib/cluster/transfer/verify.ts";
+import { verifyBackup } from "../../../lib/transfer/verify.ts";
 import { Lab } from "../../cluster/support.ts";
 import { at, call, create, idOf, removeFolders, trib } from "../support.ts";
 

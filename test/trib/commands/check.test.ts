@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { waitFor } from "../../../lib/wait.ts";
+import { waitFor } from "../../../lib/base/wait.ts";
 import { Lab } from "../../cluster/support.ts";
 import { nextAddress } from "../../support/redis.ts";
 import { at, call, create, idOf, removeFolders, trib } from "../support.ts";

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { observeCluster } from "../../../lib/cluster/observe.ts";
-import { settle } from "../../../lib/cluster/settle.ts";
-import { readTopology } from "../../../lib/cluster/topology.ts";
-import { waitFor } from "../../../lib/wait.ts";
+import { waitFor } from "../../../lib/base/wait.ts";
+import { awaitAgreement } from "../../../lib/cluster/gossip/await-agreement.ts";
+import { observeCluster } from "../../../lib/cluster/model/observe.ts";
+import { readTopology } from "../../../lib/cluster/model/topology.ts";
 import { Lab } from "../../cluster/support.ts";
 import { at, call, create, idOf, removeFolders, trib } from "../support.ts";
 
@@ -36,7 +36,7 @@ test("replicas of who leaves follow masters that stay, and that have slots", asy
   const [s1, s2] = [await idOf(lab, "s1"), await idOf(lab, "s2")];
   // A replica of the victim, and an empty master that has fewer replicas than all others.
   await call(lab, "r1", "CLUSTER", "REPLICATE", s1);
-  await settle(lab.members, lab.access);
+  await awaitAgreement(lab.members, lab.access);
   const { code, out } = await delNode(s1.toUpperCase());
   expect(code).toBe(0);
   expect(out).toMatch(
@@ -48,7 +48,7 @@ $`),
   );
   await lab.kill("s1:6379");
   const rest = lab.members.filter(({ host }) => host !== "s1");
-  expect(await settle(rest, lab.access)).toBeUndefined();
+  expect(await awaitAgreement(rest, lab.access)).toBeUndefined();
   const topology = readTopology(await observeCluster(rest, lab.access), rest);
   expect([s1, s2]).not.toContain(topology.live.get("r1:6379")?.self.masterId);
   for (const { host } of rest) expect(await knownTo(host), host).toBe(7);

@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { keySlot } from "../../../lib/cluster/slots.ts";
+import { keySlot } from "../../../lib/cluster/model/slots.ts";
 import { Lab } from "../../cluster/support.ts";
 import { at, call, create, idOf, removeFolders, slotsOf, trib, uncover } from "../support.ts";
 

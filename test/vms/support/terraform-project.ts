@@ -9,6 +9,8 @@ import { terraformBinary } from "../rig/provider.ts";
 
 const MAIN = fileURLToPath(new URL("../../../dist/stacks/main.js", import.meta.url));
 
+const CLI = fileURLToPath(new URL("../../../dist/lib/cli/main.js", import.meta.url));
+
 /** What Terraform would do: `ACTIONS ADDRESS`, without the hash of the address, in the order of the addresses. */
 export type Changes = readonly string[];
 
@@ -32,6 +34,10 @@ export interface TerraformProject {
   plan(lab: string): Promise<Changes>;
   /** The calls since the last time that this was asked for. */
   calls(): Promise<readonly Call[]>;
+  /** What the last synth warned of about a lab. */
+  warnings(lab: string): Promise<readonly string[]>;
+  /** Runs the real redis-lab in the project, without a terminal. */
+  redisLab(...args: readonly string[]): Promise<CommandResult>;
   /** Whether the stand-in fails for this verb from now on. */
   fail(verb: string, fails: boolean): Promise<void>;
   remove(): Promise<void>;
@@ -93,6 +99,13 @@ export async function makeTerraformProject(): Promise<TerraformProject> {
       await rm(file);
       return lines.map((line) => JSON.parse(line) as Call);
     },
+    async warnings(lab) {
+      const { stacks } = JSON.parse(await readFile(join(folder, "cdktf.out/manifest.json"), "utf8"));
+      return (stacks[lab].annotations as readonly { readonly level: string; readonly message: string }[])
+        .filter(({ level }) => level === "@cdktf/warn")
+        .map(({ message }) => message);
+    },
+    redisLab: (...args) => tryRun("env", ["-C", folder, process.execPath, CLI, ...args], { env }),
     fail: (verb, fails) => (fails ? writeFile(join(bin, `fail-${verb}`), "") : rm(join(bin, `fail-${verb}`), { force: true })),
     remove: () => rm(folder, { recursive: true, force: true }),
   };

@@ -1,4 +1,4 @@
-import { waitFor } from "../../../lib/wait.ts";
+import { waitFor } from "../../../lib/base/wait.ts";
 import { consoleOf, virsh } from "../rig/rig.ts";
 import type { VmProject } from "./vm-project.ts";
 

@@ -1,62 +1,106 @@
-import { writeFile } from "node:fs/promises";
-import type { ClusterLook } from "../../../cluster/look.ts";
-import type { ClusterPlan } from "../../../cluster/types.ts";
-import { type ChangeOptions, type ChangeReport, changeCluster, type MoveRequest } from "../../../operations/cluster/change.ts";
+import { writeNamedFile } from "../../../base/atomic.ts";
+import { jsonText } from "../../../base/terminal-text.ts";
+import type { ClusterPlan } from "../../../cluster/model/types.ts";
+import type { ClusterView } from "../../../cluster/model/view.ts";
+import type { SavedPlan } from "../../../cluster/plan/saved-plan.ts";
+import { applySaved, type ChangeOptions, type ChangeReport, changeCluster, type MoveRequest } from "../../../operations/cluster/change.ts";
 import type { ClusterSession } from "../../../operations/cluster/session.ts";
 import { formatChange } from "../../../report/cluster/change.ts";
+import { canAsk, confirm } from "../../confirm.ts";
 import { printResult, type VerbContext, withProgress } from "../../context.ts";
 import { EXIT } from "../../exit-codes.ts";
-import { type ThrottleOptions, throttleOf } from "./throttle.ts";
+import { type ThrottleFlags, throttleOf } from "./throttle.ts";
 
-/** Options of verbs that make a plan, and of those that move slots. */
+/** Options of verbs that make a plan. */
 export interface PlanOptions {
-  readonly dryRun?: boolean;
-  readonly plan?: string;
+  readonly dryRun: boolean;
+  /** File for the plan. */
+  readonly plan: string | undefined;
 }
 
-export interface MoveOptions extends PlanOptions, ThrottleOptions {
+/** Options of verbs that move slots. */
+interface MovePace extends ThrottleFlags {
+  /** Milliseconds for one MIGRATE. */
   readonly timeout?: number;
-  readonly pipeline?: number;
-  readonly slotsAtOnce?: number;
+  /** Keys in one MIGRATE. */
+  readonly pipeline?: number | undefined;
+  readonly slotsAtOnce?: number | undefined;
   readonly replace?: boolean;
 }
+export type MoveFlags = PlanOptions & MovePace;
 
-export function moveRequest({ timeout, pipeline, slotsAtOnce, replace, ...limits }: MoveOptions): MoveRequest {
+export function moveRequest({ timeout, pipeline, slotsAtOnce, replace, ...limits }: MovePace): MoveRequest {
   const throttle = throttleOf(limits);
   return {
-    ...(timeout !== undefined && { timeoutMs: timeout }),
-    ...(pipeline !== undefined && { pipeline }),
-    ...(slotsAtOnce !== undefined && { slotsAtOnce }),
-    ...(throttle !== undefined && { throttle }),
+    timeoutMs: timeout,
+    pipeline,
+    slotsAtOnce,
+    throttle,
     conflict: replace === true ? "keep-source" : "stop",
   };
 }
 
 /** Options of an operation, from the context and the plan options of a verb. */
-export function changeOptions(context: VerbContext, options: MoveOptions): Omit<ChangeOptions, "verb" | "emit"> {
-  return { ...context, now: () => new Date(), dryRun: options.dryRun === true || options.plan !== undefined, move: moveRequest(options) };
+export function changeOptions(context: VerbContext, options: PlanOptions & MovePace): Omit<ChangeOptions, "verb" | "emit"> {
+  return { ...context, now: () => new Date(), dryRun: options.dryRun || options.plan !== undefined, move: moveRequest(options) };
 }
 
 /** Runs a verb that changes the cluster: plan, dry run or saved plan, progress, report. */
 export async function runChange(
   context: VerbContext,
-  options: MoveOptions,
+  options: MoveFlags,
   verb: string,
-  makePlan: (look: ClusterLook, cluster: ClusterSession) => ClusterPlan | Promise<ClusterPlan>,
+  makePlan: (look: ClusterView, cluster: ClusterSession) => ClusterPlan | Promise<ClusterPlan>,
 ): Promise<number> {
   return showChange(context, options, (emit) => changeCluster({ ...changeOptions(context, options), emit, verb }, makePlan));
 }
 
-/** Runs an operation that reports a change, and shows it. */
+/** The same for a verb that asks on a terminal, with its plan in sight: what is applied then is that very plan, or nothing. */
+export async function askAndChange(
+  context: VerbContext,
+  { yes, ...options }: MoveFlags & { readonly yes: boolean },
+  verb: string,
+  makePlan: (look: ClusterView, cluster: ClusterSession) => ClusterPlan | Promise<ClusterPlan>,
+): Promise<number> {
+  if (yes || options.dryRun || options.plan !== undefined || context.json || !canAsk()) return runChange(context, options, verb, makePlan);
+  // Warnings alone: of a plan nothing is under way.
+  const { plan, ...planned } = await withProgress({ ...context, json: true }, ({ emit }) =>
+    changeCluster({ ...changeOptions(context, { ...options, dryRun: true }), emit, verb }, makePlan),
+  );
+  printResult(context, planned, formatChange({ plan, ...planned }));
+  if (plan.actions.length === 0) return EXIT.done;
+  await confirm("Do this?", yes, context.signal);
+  return showChange(context, options, (emit) => applySaved(plan, { ...changeOptions(context, options), emit }));
+}
+
+/** Applies a plan of a file. On a terminal all that it does is shown and asked for: who made the file, and who had it since, is not known. */
+export async function askAndApply(
+  context: VerbContext,
+  saved: SavedPlan,
+  { yes, dryRun }: { readonly yes: boolean; readonly dryRun: boolean },
+): Promise<number> {
+  const most = Number.POSITIVE_INFINITY;
+  const options = { dryRun, plan: undefined, ...(dryRun && { most }) };
+  if (!yes && !dryRun && !context.json && canAsk()) {
+    const planned = await withProgress({ ...context, json: true }, ({ emit }) =>
+      applySaved(saved, { ...changeOptions(context, { ...options, dryRun: true }), emit }),
+    );
+    printResult(context, planned, formatChange(planned, most));
+    if (saved.actions.length === 0) return EXIT.done;
+    await confirm("Do this?", yes, context.signal);
+  }
+  return showChange(context, options, (emit) => applySaved(saved, { ...changeOptions(context, options), emit }));
+}
+
+/** Runs an operation that reports a change, and shows it. `most`: as in `formatChange`. */
 export async function showChange(
   context: VerbContext,
-  options: PlanOptions,
+  { plan, most }: Pick<PlanOptions, "plan"> & { readonly most?: number },
   work: (emit: ChangeOptions["emit"]) => Promise<ChangeReport>,
 ): Promise<number> {
   const report = await withProgress(context, ({ emit }) => work(emit));
-  if (options.plan !== undefined) await writeFile(options.plan, `${JSON.stringify(report.plan, null, 2)}\n`, { mode: 0o600 });
-  const saved =
-    options.plan === undefined || context.json ? "" : `\nsaved to ${options.plan}; apply it with: redis-lab apply ${options.plan}`;
-  printResult(context, report, `${formatChange(report)}${saved}`);
+  if (plan !== undefined) await writeNamedFile(plan, `${jsonText(report.plan, 2)}\n`);
+  const saved = plan === undefined || context.json ? "" : `\nsaved to ${plan}; apply it with: redis-lab apply ${plan}`;
+  printResult(context, report, `${formatChange(report, most)}${saved}`);
   return EXIT.done;
 }
