@@ -81,6 +81,12 @@ export async function sentinelCheckQuorum(client: RedisClient, name: string): Pr
   }
 }
 
+/**
+ * SENTINEL MONITOR. The password of the master has to be asked for in the same turn, so that both leave in one packet ({@link sentinelSetPassword}): a sentinel that connects in between does so without it,
+ * and keeps that link for as long as the master answers it with errors (sentinelCheckSubjectivelyDown in sentinel.c of 4.0 and 5.0).
+ *
+ * @throws RedisReplyError
+ */
 export async function sentinelMonitor(
   client: RedisClient,
   name: string,

@@ -7,6 +7,7 @@ import type { LabInput } from "../../lib/lab/schema.ts";
 import type { Status } from "../../lib/operations/status.ts";
 import { FULL } from "../support/full.ts";
 import { makeProject, serversIn, smallCluster, smallReplication, smallSentinel, type TestProject, testRedis } from "../support/project.ts";
+import { save } from "../support/save.ts";
 
 // A master that crashed has its last snapshot on its disk, and its replicas have what came since. `up` at once must not let it lead with the old data.
 
@@ -106,7 +107,7 @@ describe.each(cases)("$lab.name", ({ lab, servers, decides }) => {
 
   test("up at once after the crash of a master loses no key", async () => {
     await write(lab, first, "old", replicas);
-    expect(await project.call(lab, first, "SAVE")).toBe("OK");
+    await save((...command) => project.call(lab, first, ...command));
     await write(lab, first, "new", replicas);
     await crash(lab, endpointOf(lab, "redis-18"));
     const up = await project.ok(["up", lab.name]);
@@ -119,9 +120,9 @@ describe.each(cases)("$lab.name", ({ lab, servers, decides }) => {
   test.skipIf(lab === replication && !FULL)("all killed at once: nobody waits for long, and the copy with the most leads", async () => {
     const master = (await statusOf(lab)).rows.find(({ instance, role }) => servers.includes(instance) && role === "master")?.instance ?? "";
     const others = servers.filter((server) => server !== master);
-    expect(await project.call(lab, master, "SAVE")).toBe("OK");
+    await save((...command) => project.call(lab, master, ...command));
     await write(lab, master, "late", others);
-    expect(await project.call(lab, first, "SAVE")).toBe("OK");
+    await save((...command) => project.call(lab, first, ...command));
     await crash(lab);
     const up = await project.ok(["up", lab.name]);
     expect(up.stderr).toContain(`${master} handed over to `);

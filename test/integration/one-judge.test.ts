@@ -6,6 +6,7 @@ import { numberedHosts } from "../../lib/lab/define-lab.ts";
 import { parseClusterNodes } from "../../lib/redis/cluster-nodes.ts";
 import { parseInfo } from "../../lib/redis/info.ts";
 import { type CliResult, makeProject, serversIn, smallCluster, type TestProject } from "../support/project.ts";
+import { save } from "../support/save.ts";
 
 // One real lab in one broken state after the other: no verb overlooks what another one sees, who gives no answer is named, and every command that is shown leads on as it stands.
 
@@ -92,9 +93,9 @@ test("what can't be saved is found", async () => {
   const [, name] = (await project.call(lab, "redis-18", "CONFIG", "GET", "dbfilename")) as [string, string];
   const dump = join(dir, name);
   const saved = async (status: "ok" | "err") => {
-    await project.call(lab, "redis-18", "BGSAVE");
+    await save((...command) => project.call(lab, "redis-18", ...command), "BGSAVE");
     await expect
-      .poll(async () => parseInfo(String(await project.call(lab, "redis-18", "INFO", "persistence"))), { timeout: 20_000 })
+      .poll(async () => parseInfo(String(await project.call(lab, "redis-18", "INFO", "persistence"))), { timeout: 60_000 })
       .toMatchObject({ rdb_bgsave_in_progress: "0", rdb_last_bgsave_status: status });
   };
   await rm(dump, { force: true });

@@ -212,8 +212,7 @@ describe("sentinel", () => {
     spy.write("PSUBSCRIBE *\r\n");
     await expect.poll(() => heard, { timeout: 60_000 }).toContain("psubscribe");
     const ended = once(spy, "close");
-    await sentinelMonitor(s, name, at(0), 1);
-    await sentinelSetPassword(s, name, password);
+    await Promise.all([sentinelMonitor(s, name, at(0), 1), sentinelSetPassword(s, name, password)]);
     await ended;
     expect(heard).not.toMatch(/\+set|auth-pass/);
     expect((await sentinelMaster(s, name))?.name).toBe(name);

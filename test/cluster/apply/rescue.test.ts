@@ -15,6 +15,7 @@ import { plannedAction } from "../../../lib/cluster/plan/planned-action.ts";
 import type { Argument, RedisClient } from "../../../lib/redis/types.ts";
 import { overridden } from "../../support/client.ts";
 import { RecordingAccess, trespasses } from "../../support/recording.ts";
+import { save } from "../../support/save.ts";
 import { Cargo } from "../move/cargo.ts";
 import { Lab, SIX, topologyOf } from "../support.ts";
 
@@ -64,7 +65,7 @@ async function lose(
   await applyCluster(planCluster(await observeCluster(lab.members, lab.access), lab.members), lab.members, lab.access, { emit: () => {} });
   cargo = new Cargo(lab);
   await cargo.load("m2:6379", [6000, 7000, 8000], 4);
-  await lab.call("m2:6379", "SAVE");
+  await save((...command) => lab.call("m2:6379", ...command));
   await before();
   const folder = lab.servers.get("m2:6379")?.folder ?? "";
   const old = String(await lab.call("m2:6379", "CLUSTER", "MYID"));
@@ -236,7 +237,7 @@ test("cut off at any command it is continued by the next fix, or by `up` once no
 
 test("a replica that lost its identity and not its data is saved, emptied and joined by fix", async () => {
   await lose(SIX, async () => {
-    await lab.call("r1:6379", "SAVE");
+    await save((...command) => lab.call("r1:6379", ...command));
     const folder = lab.servers.get("r1:6379")?.folder ?? "";
     await lab.kill("r1:6379", { wipe: false });
     await rm(join(folder, "nodes.conf"));
