@@ -6,7 +6,14 @@ import { barReading } from "../redis/bar-reading.ts";
 import { replicaOf } from "../redis/commands.ts";
 import { lowerFence } from "../redis/fence.ts";
 import { RedisReplyError, reasonUnreachable } from "../redis/reply-error.ts";
-import { sentinelMaster, sentinelMonitor, sentinelRemove, sentinelSet, sentinelSetPassword } from "../redis/sentinel-commands.ts";
+import {
+  sentinelMaster,
+  sentinelMonitor,
+  sentinelRemove,
+  sentinelReset,
+  sentinelSet,
+  sentinelSetPassword,
+} from "../redis/sentinel-commands.ts";
 import { addressOf, observeServer, persistRole } from "../redis/server.ts";
 import type { EngineInstance, InstanceAccess, RedisClient } from "../redis/types.ts";
 import { instanceOfAction, isSentinelWait, phaseOf } from "./actions.ts";
@@ -15,7 +22,14 @@ import { concernsReplica, type FormationGap, gapsOf } from "./formation.ts";
 import { linkReasonsFor } from "./link-reasons.ts";
 import { judgeMaster, watchedByName } from "./master.ts";
 import { observeSentinel } from "./observe.ts";
-import type { PlannedSentinelAction, SentinelAction, SentinelActionOf, SentinelPlan, SentinelWanted } from "./types.ts";
+import type {
+  PlannedSentinelAction,
+  SentinelAction,
+  SentinelActionOf,
+  SentinelLayoutObservation,
+  SentinelPlan,
+  SentinelWanted,
+} from "./types.ts";
 import { allServers } from "./wanted.ts";
 
 export interface SentinelApplyOptions {
@@ -239,7 +253,7 @@ export async function awaitFormed(
         if (performance.now() >= nextDiagnosis) {
           nextDiagnosis = performance.now() + 5_000;
           reasons = await linkReasonsFor(gaps, access);
-          await retellPassword(gaps, name, access, options, retold);
+          await retellPassword(gaps, name, observation, access, options, retold);
         }
         return { done: false, missing: gaps.map(({ text }) => text).join(" ") };
       },
@@ -266,19 +280,32 @@ export async function awaitFormed(
   }
 }
 
-/** A sentinel that can't talk to a server may never have been told the password: an interruption between watching and telling. Told once. */
+/**
+ * A sentinel that sees the master as down, or knows nothing of it yet, may not have its password: a run ended between SENTINEL MONITOR and `auth-pass`. It is given once more. One that knows nothing then begins
+ * again as well, which costs nothing: up to 6.0 a link that was made without the password stays as long as the master replies errors to it (sentinelCheckSubjectivelyDown in sentinel.c of 4.0 and 5.0).
+ */
 async function retellPassword(
   gaps: readonly FormationGap[],
   name: string,
+  observation: SentinelLayoutObservation,
   access: InstanceAccess,
   options: SentinelApplyOptions,
   retold: Set<string>,
 ): Promise<void> {
   const blind = new Set(gaps.filter(({ code, towards }) => code === "no-master" && towards !== undefined).map(({ instance }) => instance));
-  for (const instance of blind) {
-    if (retold.has(instance)) continue;
+  for (const [instance, said] of observation.sentinels) {
+    const view = said.reachable ? said.masters.find((master) => master.name === name) : undefined;
+    if (view === undefined || retold.has(instance)) continue;
+    const knowsNothing = view.replicas.length === 0 && view.otherSentinels.length === 0;
+    if (!blind.has(instance) && !knowsNothing) continue;
     retold.add(instance);
-    await setAuthPass(await access.client(instance), instance, name, options.secrets).catch(reasonUnreachable);
+    const client = await access.client(instance);
+    try {
+      await setAuthPass(client, instance, name, options.secrets);
+      if (knowsNothing) await told(instance, `SENTINEL RESET ${name}`, () => sentinelReset(client, name));
+    } catch (error) {
+      reasonUnreachable(error);
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { waitFor } from "../../lib/base/wait.ts";
+import { sentinelMonitor, sentinelSetPassword } from "../../lib/redis/sentinel-commands.ts";
 import { checkSentinel } from "../../lib/sentinel/check.ts";
 import { currentMaster } from "../../lib/sentinel/master.ts";
 import { observeSentinel } from "../../lib/sentinel/observe.ts";
@@ -98,8 +99,12 @@ describe.concurrent("forming a layout of real servers", () => {
     const id = first?.reachable ? first.myId : "";
     const copy = await lab.sentinel("copy", `sentinel myid ${id}`);
     const withCopy: SentinelWanted = { ...wanted, sentinels: [...wanted.sentinels, copy] };
-    await lab.call(copy.id, "SENTINEL", "MONITOR", "mymaster", wanted.masters[0]!.master.address, "6379", "2");
-    await lab.call(copy.id, "SENTINEL", "SET", "mymaster", "auth-pass", PASSWORD);
+    // In one turn: see sentinelMonitor.
+    const client = await lab.access.client(copy.id);
+    await Promise.all([
+      sentinelMonitor(client, "mymaster", wanted.masters[0]!.master, 2),
+      sentinelSetPassword(client, "mymaster", PASSWORD),
+    ]);
     await waitFor(
       async () => {
         const refusing = (await lab.plan(withCopy)).findings.filter(({ severity }) => severity === "refuses");
@@ -146,6 +151,20 @@ describe.concurrent("forming a layout of real servers", () => {
     expect(String(failure)).toMatch(/wrong auth-pass/);
     expect(`${failure}${lab.events.join()}`).not.toContain("another-password");
     // With the right one it goes on where it stopped: the password is told again to the sentinels that see nobody.
+    await lab.up(wanted);
+    expect((await lab.plan(wanted)).actions).toEqual([]);
+  });
+
+  test("a run that ended between the master and its password is continued", async ({ onTestFinished }) => {
+    const lab = new TestLayout();
+    onTestFinished(() => lab.stop());
+    const wanted = await lab.bare({ servers: ["a", "b"], sentinels: ["a", "b", "c"], downAfterMs: 30_000 });
+    const { address } = wanted.masters[0]!.master;
+    for (const { id } of wanted.sentinels) await lab.call(id, "SENTINEL", "MONITOR", "mymaster", address, "6379", "2");
+    // They are connected to it by now, without a password.
+    await expect
+      .poll(async () => /cmd=(ping|info|auth|subscribe)/.test(String(await lab.call("a:6379", "CLIENT", "LIST"))), { timeout: 60_000 })
+      .toBe(true);
     await lab.up(wanted);
     expect((await lab.plan(wanted)).actions).toEqual([]);
   });
