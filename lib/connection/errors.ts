@@ -349,7 +349,7 @@ export function sudoRefused(host: string, user: string, detail: string): LabErro
   return new LabError({
     code: "connection.sudo",
     kind: "environment",
-    what: `${host}: ${user} may not run commands as root: ${detail || "sudo gave no reason"}.`,
+    what: `${host}: ${user} may not run commands as root: ${detail}.`,
     why: tty
       ? "`Defaults requiretty` in its sudoers wants a terminal, and redis-lab has none."
       : "redis-lab uses `sudo -n`, which never asks for a password.",
@@ -361,7 +361,7 @@ export function noShell(host: string, user: string, detail: string): LabError {
   return new LabError({
     code: "connection.no-shell",
     kind: "environment",
-    what: `${host}: the login shell of ${user} did not run \`sh\`: ${detail || "no reason given"}.`,
+    what: `${host}: the login shell of ${user} did not run \`sh\`: ${detail}.`,
     why: "The account may have no login shell, a forced command, or a shell start-up file that ends the session.",
     next: `Try \`ssh\` with the same user and \`sh -c 'echo ok'\`, and name a user with a POSIX login shell as \`ssh.user\`.`,
   });

@@ -149,7 +149,8 @@ function followChannel(
       // An exit code may come before the last output: with a broken connection it says nothing.
       if (!timedOut && (exit === undefined || !link.isOpen())) return reject(connectionLost(host, options.title, link.fault()));
       if (stderr.group === undefined && !timedOut) {
-        const said = [stderr.before(), stdout.before()].filter(Boolean).join("; ");
+        const said =
+          [stderr.before(), stdout.before()].filter(Boolean).join("; ") || `no reason was given, exit code ${exit?.code ?? exit?.signal}`;
         return reject(sudo ? sudoRefused(host, link.endpoint.user, said) : noShell(host, link.endpoint.user, said));
       }
       resolve({

@@ -77,9 +77,12 @@ function serveSession(session: Session, path: string): void {
     child.stdout.pipe(channel, { end: false });
     child.stderr.pipe(channel.stderr, { end: false });
     child.once("close", (code, signal) => {
-      if (signal === null) channel.exit(code ?? 255);
-      else channel.exit(signal.replace(/^SIG/, ""), false, "");
-      channel.end();
+      // Both outputs share one window, stdout comes first in it, and a channel that ends throws away what stderr still waits to send (ServerStderr in ssh2's Channel.js).
+      channel.stderr.end(() => {
+        if (signal === null) channel.exit(code ?? 255);
+        else channel.exit(signal.replace(/^SIG/, ""), false, "");
+        channel.end();
+      });
     });
   });
 }
