@@ -1,3 +1,5 @@
+import { afterOwnTime, type OwnTime } from "./own-time.ts";
+
 /**
  * How long, after an interruption, what is under way may stay without an answer, in milliseconds. Long enough for a busy server to answer what closes a slot or lifts a fence, and short enough
  * for a person who has pressed Ctrl-C.
@@ -11,14 +13,14 @@ export const PATIENCE_MS = 1_500;
  */
 export function afterPatience(signal: AbortSignal | undefined, giveUp: () => void): () => void {
   if (signal === undefined) return () => {};
-  let timer: NodeJS.Timeout | undefined;
+  let silence: OwnTime | undefined;
   const begin = () => {
-    timer = setTimeout(giveUp, PATIENCE_MS);
+    silence = afterOwnTime(PATIENCE_MS, giveUp);
   };
   if (signal.aborted) begin();
   else signal.addEventListener("abort", begin, { once: true });
   return () => {
-    clearTimeout(timer);
+    silence?.cancel();
     signal.removeEventListener("abort", begin);
   };
 }

@@ -163,7 +163,7 @@ class PipelinedClient implements RedisClient {
   readonly #timeoutMs: number;
   readonly #signal: AbortSignal | undefined;
   /** Runs after an interruption, from one answer to the next. */
-  #silence: NodeJS.Timeout | undefined;
+  #silence: OwnTime | undefined;
   readonly #pending = new Queue<Pending>();
   #ended: ((name: string) => Error) | undefined;
   /** What the server said before it was asked: it does so just before it hangs up. */
@@ -326,18 +326,18 @@ class PipelinedClient implements RedisClient {
 
   /** After an interruption: the next answer has to come in time. */
   readonly #awaitAnswer = (): void => {
-    clearTimeout(this.#silence);
+    this.#silence?.cancel();
     const { first } = this.#pending;
     this.#silence =
       first &&
-      setTimeout(() => {
+      afterOwnTime(PATIENCE_MS + first.worksMs, () => {
         giveUp(this.address, this.#signal);
         this.#end((name) => givenUp(this.address, name));
-      }, PATIENCE_MS + first.worksMs);
+      });
   };
 
   #stopWatching(): void {
-    clearTimeout(this.#silence);
+    this.#silence?.cancel();
     this.#silence = undefined;
     this.#signal?.removeEventListener("abort", this.#awaitAnswer);
   }
