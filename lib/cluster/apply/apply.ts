@@ -210,8 +210,11 @@ async function agree(
     if (!(isLabError(error) && error.code === "wait.timeout")) throw error;
     if (last === undefined) throw fail(missing, [], seconds());
     const silent = goneReasons(last.gone);
-    const faults = silent.length > 0 ? silent : await findBusFaults(last.nodes, access);
-    throw fail(missing, faults.length > 0 || last.gaps.length > 0 ? faults : outOfStep(last), seconds());
+    const { nodes, gaps } = last;
+    // A handshake of two that know each other is how one of them tells the other of itself (introduce.ts).
+    const lasting = async () => (await findBusFaults(nodes, access)).filter(({ kind }) => gaps.length > 0 || kind !== "handshake-stuck");
+    const faults = silent.length > 0 ? silent : await lasting();
+    throw fail(missing, faults.length > 0 || gaps.length > 0 ? faults : outOfStep(last), seconds());
   }
 }
 
