@@ -20,7 +20,7 @@ import { instanceOfAction, isSentinelWait, phaseOf } from "./actions.ts";
 import { becameData, notFormed, planRefused, replyFailed, unknownInstance } from "./errors.ts";
 import { concernsReplica, type FormationGap, gapsOf } from "./formation.ts";
 import { linkReasonsFor } from "./link-reasons.ts";
-import { judgeMaster, watchedByName } from "./master.ts";
+import { judgeMaster, sentinelReportsOf, watchedByName } from "./master.ts";
 import { observeSentinel } from "./observe.ts";
 import type {
   PlannedSentinelAction,
@@ -183,7 +183,7 @@ async function replicate(
   );
 }
 
-/** The password goes along in the same packet: a sentinel that connects without it keeps its unauthenticated link for fifteen seconds (sentinel.c of 4.0.14). */
+/** The password goes along in the same packet: a sentinel that connects without it keeps that link (see `retellPassword`). */
 async function monitor(
   action: SentinelActionOf<"monitor">,
   master: EngineInstance,

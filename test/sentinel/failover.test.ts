@@ -11,11 +11,9 @@ import { currentMaster } from "../../lib/sentinel/master.ts";
 import { observeSentinel } from "../../lib/sentinel/observe.ts";
 import { restartOrder } from "../../lib/sentinel/plan.ts";
 import type { SentinelWanted } from "../../lib/sentinel/types.ts";
-import { dial, PASSWORD, TestLayout, watching } from "./layout.ts";
+import { dial, PASSWORD, SHORT_DOWN_AFTER, TestLayout, watching } from "./layout.ts";
 
 const THREE = { servers: ["a", "b", "c"], sentinels: ["a", "b", "c"] };
-/** No failover but those that a test asks for. */
-const CALM = { ...THREE, downAfterMs: 30_000 };
 
 /** Writes unique keys as fast as they are acknowledged to whom the sentinels call master, and remembers which were. */
 class Writer {
@@ -82,8 +80,8 @@ function withInterloper(
     if (command.startsWith("SENTINEL FAILOVER")) orders.push(command);
     if (armed && id === "a:26379" && command === "SENTINEL MASTERS") {
       armed = false;
-      await lab.call("a:26379", "SENTINEL", "FAILOVER", "mymaster");
-      await waitFor(() => failedOver(lab), { what: "the failover of somebody else", timeoutMs: 30_000 });
+      await waitFor(() => orderTaken(lab), { what: "the order of somebody else to be taken", timeoutMs: 60_000 });
+      await waitFor(() => failedOver(lab), { what: "the failover of somebody else", timeoutMs: 60_000 });
     }
     return next();
   });
@@ -91,6 +89,17 @@ function withInterloper(
     if (JSON.stringify(event).includes(text)) armed = true;
   };
   return { access, emit, orders };
+}
+
+/** A sentinel refuses as long as it has heard nothing of the replicas for some seconds. */
+async function orderTaken(lab: TestLayout): Promise<Attempt<undefined>> {
+  try {
+    await lab.call("a:26379", "SENTINEL", "FAILOVER", "mymaster");
+    return { done: true, value: undefined };
+  } catch (error) {
+    if (!(error instanceof RedisReplyError) || error.code !== "NOGOODSLAVE") throw error;
+    return { done: false, missing: error.message };
+  }
 }
 
 /** Sentinel `a` names another master than `a`, and works on nothing any more. */
@@ -107,9 +116,10 @@ async function masterOf(lab: TestLayout, wanted: SentinelWanted): Promise<Engine
 
 describe.concurrent("failover of real servers", () => {
   test("a master killed with SIGKILL: the sentinels' choice stays, and nothing is planned against it", async ({ onTestFinished }) => {
-    const { lab, wanted } = await TestLayout.formed(THREE, onTestFinished);
+    const { lab, wanted: calm } = await TestLayout.formed(THREE, onTestFinished);
     await lab.call("a:6379", "SET", "key", "value");
     await lab.running.get("a:6379")!.stop({ signal: "SIGKILL", keep: true });
+    let wanted = await lab.setDownAfter(calm, SHORT_DOWN_AFTER);
     const roleChanges: string[] = [];
     const watch = async () => {
       for (const { action } of (await lab.plan(wanted)).actions)
@@ -121,8 +131,10 @@ describe.concurrent("failover of real servers", () => {
         const master = await masterOf(lab, wanted);
         return master !== undefined && master.id !== "a:6379" ? { done: true, value: master } : { done: false, missing: "a new master" };
       },
-      { what: "the failover", timeoutMs: 20_000 },
+      { what: "the failover", timeoutMs: 120_000 },
     );
+    // One failover is enough.
+    wanted = await lab.setDownAfter(calm, calm.masters[0]!.downAfterMs);
     // It comes back as the master that it was, with its keys: its file was written anew.
     await lab.server("a");
     await lab.call("a:6379", "SET", "only-here", "value");
@@ -134,7 +146,7 @@ describe.concurrent("failover of real servers", () => {
           ? { done: true, value: undefined }
           : { done: false, missing: plan.findings.map(({ text }) => text).join(" ") };
       },
-      { what: "a healthy layout", timeoutMs: 50_000, intervalMs: 500 },
+      { what: "a healthy layout", timeoutMs: 120_000, intervalMs: 500 },
     );
     expect(roleChanges).toEqual([]);
     expect(await masterOf(lab, wanted)).toEqual(next);
@@ -145,7 +157,7 @@ describe.concurrent("failover of real servers", () => {
   });
 
   test("a fenced failover loses no acknowledged write, several times in a row", async ({ onTestFinished }) => {
-    const { lab, wanted } = await TestLayout.formed(CALM, onTestFinished);
+    const { lab, wanted } = await TestLayout.formed(THREE, onTestFinished);
     const writer = new Writer(lab, wanted);
     let master = wanted.masters[0]!.master.id;
     await setMinReplicasToWrite(await lab.access.client(master), 1);
@@ -169,7 +181,7 @@ describe.concurrent("failover of real servers", () => {
   test("the old master writes its file only when every sentinel names the new one: a slow disk must not look like its death", async ({
     onTestFinished,
   }) => {
-    const { lab, wanted } = await TestLayout.formed(CALM, onTestFinished);
+    const { lab, wanted } = await TestLayout.formed(THREE, onTestFinished);
     const seen: unknown[] = [];
     const access = watching(lab, async (id, command, next) => {
       if (id === "a:6379" && command === "CONFIG REWRITE") {
@@ -184,7 +196,7 @@ describe.concurrent("failover of real servers", () => {
   });
 
   test("a failover by somebody else, while a sentinel is slow to answer, is not followed by another one", async ({ onTestFinished }) => {
-    const { lab, wanted } = await TestLayout.formed(CALM, onTestFinished);
+    const { lab, wanted } = await TestLayout.formed(THREE, onTestFinished);
     const { access, emit, orders } = withInterloper(lab, "is asked to fail over");
     const next = await failOverFenced("mymaster", wanted, access, { ...lab.options, emit });
     expect(next).not.toBe("a:6379");
@@ -197,7 +209,7 @@ describe.concurrent("failover of real servers", () => {
   test("a failover by somebody else, while the replicas catch up, ends the attempt; the old master takes no writes again", async ({
     onTestFinished,
   }) => {
-    const { lab, wanted } = await TestLayout.formed(CALM, onTestFinished);
+    const { lab, wanted } = await TestLayout.formed(THREE, onTestFinished);
     const { access, emit, orders } = withInterloper(lab, "refuses writes");
     await expect(failOverFenced("mymaster", wanted, access, { ...lab.options, emit })).rejects.toMatchObject({
       code: "sentinel.failover-failed",

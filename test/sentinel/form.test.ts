@@ -6,7 +6,7 @@ import { checkSentinel } from "../../lib/sentinel/check.ts";
 import { currentMaster } from "../../lib/sentinel/master.ts";
 import { observeSentinel } from "../../lib/sentinel/observe.ts";
 import type { SentinelWanted } from "../../lib/sentinel/types.ts";
-import { PASSWORD, TestLayout } from "./layout.ts";
+import { PASSWORD, SHORT_DOWN_AFTER, TestLayout } from "./layout.ts";
 
 const THREE = { servers: ["a", "b", "c"], sentinels: ["a", "b", "c"] };
 
@@ -33,7 +33,7 @@ describe.concurrent("forming a layout of real servers", () => {
 
     const changed: SentinelWanted = {
       ...wanted,
-      masters: [{ ...wanted.masters[0]!, quorum: 3, downAfterMs: 2_500, parallelSyncs: 2, failoverTimeoutMs: 30_000 }],
+      masters: [{ ...wanted.masters[0]!, quorum: 3, downAfterMs: 25_000, parallelSyncs: 2, failoverTimeoutMs: 30_000 }],
     };
     expect(checkSentinel(observation, changed).map(({ code }) => code)).toEqual(Array(12).fill("setting-differs"));
     const settings = await lab.up(changed);
@@ -87,9 +87,11 @@ describe.concurrent("forming a layout of real servers", () => {
       async () => {
         const seen = checkSentinel(await observeSentinel(wanted, lab.access), wanted);
         const down = seen.filter(({ code, text }) => code === "ghost-sentinel" && text.includes("down"));
-        return down.length === 3 ? { done: true, value: seen } : { done: false, missing: seen.map(({ text }) => text).join(" ") };
+        return down.length === 3 && seen.length === 3
+          ? { done: true, value: seen }
+          : { done: false, missing: seen.map(({ text }) => text).join(" ") };
       },
-      { what: "the ghost on three sentinels", timeoutMs: 15_000 },
+      { what: "the ghost on three sentinels", timeoutMs: 60_000 },
     );
     expect(findings.every(({ code, text }) => code === "ghost-sentinel" && text.includes(`${ghost.address}:26379`))).toBe(true);
     expect((await lab.plan(wanted)).actions).toEqual([]);
@@ -112,7 +114,7 @@ describe.concurrent("forming a layout of real servers", () => {
           ? { done: true, value: refusing }
           : { done: false, missing: "finding" };
       },
-      { what: "the copied id", timeoutMs: 25_000 },
+      { what: "the copied id", timeoutMs: 60_000 },
     );
   });
 
@@ -140,8 +142,9 @@ describe.concurrent("forming a layout of real servers", () => {
   test("what keeps it from being formed is said, with the probable reason", async ({ onTestFinished }) => {
     const lab = new TestLayout();
     onTestFinished(() => lab.stop());
-    const wanted = await lab.bare({ servers: ["a", "b"], sentinels: ["a", "b", "c"] });
-    const wrong = { ...lab.options, secrets: { password: "another-password" }, timeoutMs: 9_000 };
+    // Down is what a master soon is that answers a sentinel with errors only.
+    const wanted = await lab.bare({ servers: ["a", "b"], sentinels: ["a", "b", "c"], downAfterMs: SHORT_DOWN_AFTER });
+    const wrong = { ...lab.options, secrets: { password: "another-password" }, timeoutMs: 15_000 };
     const { applySentinel } = await import("../../lib/sentinel/apply.ts");
     const failure = await applySentinel(await lab.plan(wanted), wanted, lab.access, wrong).then(
       () => undefined,
@@ -151,8 +154,9 @@ describe.concurrent("forming a layout of real servers", () => {
     expect(String(failure)).toMatch(/wrong auth-pass/);
     expect(`${failure}${lab.events.join()}`).not.toContain("another-password");
     // With the right one it goes on where it stopped: the password is told again to the sentinels that see nobody.
-    await lab.up(wanted);
-    expect((await lab.plan(wanted)).actions).toEqual([]);
+    const calm: SentinelWanted = { ...wanted, masters: wanted.masters.map((watched) => ({ ...watched, downAfterMs: 30_000 })) };
+    await lab.up(calm);
+    expect((await lab.plan(calm)).actions).toEqual([]);
   });
 
   test("a run that ended between the master and its password is continued", async ({ onTestFinished }) => {

@@ -16,6 +16,9 @@ import { redisVersion } from "../support/versions.ts";
 
 export const PASSWORD = "Sent1nel_test-password";
 
+/** How long a master is silent before the sentinels fail over, in milliseconds, where they are to do so soon. Sentinels ping once a second: with 1000 a healthy server may count as silent. */
+export const SHORT_DOWN_AFTER = 2_000;
+
 /** Real servers and sentinels of one test, and the access of an engine to them. Instance ids are `HOST:PORT` with made-up hosts. */
 export class TestLayout {
   readonly running = new Map<string, TestServer>();
@@ -23,6 +26,8 @@ export class TestLayout {
   readonly events: string[] = [];
   private readonly clients = new Map<string, Promise<RedisClient>>();
   readonly secrets = { password: PASSWORD };
+  /** Longest wait for an answer, in milliseconds. A busy disk keeps a server silent for seconds (CONFIG REWRITE), so it is short only where one is stopped. */
+  patienceMs = 60_000;
 
   readonly access: InstanceAccess = {
     client: async (id) => {
@@ -35,7 +40,8 @@ export class TestLayout {
     connect: async (id) => {
       const instance = this.instances.get(id);
       if (instance === undefined) throw new Error(`no instance ${id}`);
-      return connectRedis(instance, dial, { passwords: [PASSWORD] });
+      const client = await connectRedis(instance, dial, { passwords: [PASSWORD], timeoutMs: this.patienceMs });
+      return overridden(client, { call: (command, options) => client.call(command, { timeoutMs: this.patienceMs, ...options }) });
     },
     stream: () => Promise.reject(new Error("nothing replicates by hand here")),
     probe: (_from, address, port) =>
@@ -49,7 +55,7 @@ export class TestLayout {
   };
 
   get options(): SentinelApplyOptions {
-    return { emit: (event) => this.events.push(JSON.stringify(event)), secrets: this.secrets, timeoutMs: 40_000 };
+    return { emit: (event) => this.events.push(JSON.stringify(event)), secrets: this.secrets, timeoutMs: 90_000 };
   }
 
   /** A formed layout, stopped when the test is over. */
@@ -90,9 +96,7 @@ export class TestLayout {
   /**
    * One master, its replicas and sentinels, all bare.
    *
-   * @param names.downAfterMs how long a master is silent before the sentinels fail over, in milliseconds. A busy disk keeps a server silent for a second and more (CONFIG
-   * REWRITE), so a test in which no failover but its own may happen wants a long time. Default: 2000, as sentinels
-   * ping once a second: with 1000 a healthy server may count as silent.
+   * @param names.downAfterMs how long a master is silent before the sentinels fail over, in milliseconds. Default: 30000, so that no failover happens but those that a test asks for.
    */
   async bare(names: {
     readonly servers: readonly string[];
@@ -112,7 +116,7 @@ export class TestLayout {
           master: master!,
           replicas,
           quorum: 2,
-          downAfterMs: names.downAfterMs ?? 2_000,
+          downAfterMs: names.downAfterMs ?? 30_000,
           parallelSyncs: 1,
           failoverTimeoutMs: 20_000,
         },
@@ -130,12 +134,19 @@ export class TestLayout {
     return plan;
   }
 
+  /** Tells the sentinels another time after which a silent server counts as down. @returns what the lab wants then */
+  async setDownAfter(wanted: SentinelWanted, ms: number): Promise<SentinelWanted> {
+    for (const { id } of wanted.sentinels)
+      for (const { name } of wanted.masters) await this.call(id, "SENTINEL", "SET", name, "down-after-milliseconds", String(ms));
+    return { ...wanted, masters: wanted.masters.map((watched) => ({ ...watched, downAfterMs: ms })) };
+  }
+
   async call(id: string, ...command: string[]): Promise<unknown> {
     return (await this.access.client(id)).call(command);
   }
 
   /** Waits until nothing is found, and nothing is to be done. */
-  async healthy(wanted: SentinelWanted, timeoutMs = 40_000): Promise<void> {
+  async healthy(wanted: SentinelWanted, timeoutMs = 90_000): Promise<void> {
     await waitFor(
       async () => {
         const observation = await observeSentinel(wanted, this.access);

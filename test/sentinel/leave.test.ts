@@ -168,12 +168,16 @@ describe.concurrent("on real servers", () => {
     const { lab, wanted: all } = await TestLayout.formed(HOSTS, onTestFinished);
     for (const id of ["c:6379", "c:26379"]) await lab.running.get(id)?.stop({ signal: "SIGKILL" });
     lab.running.get("d:26379")?.process.kill("SIGSTOP");
+    lab.patienceMs = 5_000;
     const context = without(all, ["c"]);
     const stop = async () => Promise.reject(new Error("nothing runs that could be stopped"));
     const { done, stillKnownBy } = await leaveSentinel(context, lab.access, { ...lab.options, stop });
     expect(done).toEqual(["a", "b"].map((host) => `make ${host}:26379 forget who left mymaster`));
     expect(stillKnownBy).toEqual(["d:26379"]);
     lab.running.get("d:26379")?.process.kill("SIGCONT");
+    lab.patienceMs = 60_000;
+    // It has answered all that it was asked before.
+    expect(await lab.call("d:26379", "PING")).toBe("PONG");
     const later = await leaveSentinel(context, lab.access, { ...lab.options, stop });
     expect(later).toEqual({ done: ["make d:26379 forget who left mymaster"], stillKnownBy: [] });
     await lab.healthy(context.declared);
