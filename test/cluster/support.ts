@@ -1,16 +1,28 @@
 import { connect } from "node:net";
 import type { LabEvent } from "../../lib/base/events.ts";
+import { waitFor } from "../../lib/base/wait.ts";
 import { observeCluster, selfOf } from "../../lib/cluster/model/observe.ts";
 import { formatRanges } from "../../lib/cluster/model/slots.ts";
 import type { ClusterMember } from "../../lib/cluster/model/types.ts";
 import { connectRedis, connectStream } from "../../lib/redis/client.ts";
+import { ClientPool } from "../../lib/redis/client-pool.ts";
 import type { InstanceAccess, RedisClient } from "../../lib/redis/types.ts";
 import { wordsOf } from "../../lib/redis/words.ts";
+import { overridden } from "../support/client.ts";
 import { nextAddress, startServer, type TestServer, testedVersion } from "../support/redis.ts";
 import { redisVersion } from "../support/versions.ts";
 
-/** Small, so that failures show soon; far above a hiccup of a busy computer. In milliseconds. */
+/** cluster-node-timeout of a lab in which no server is to count as failed, in milliseconds: on a busy computer one is silent for seconds, while nodes.conf is flushed or others have the processor. */
+const CALM_TIMEOUT = 15_000;
+
+/** The same where failures are to show soon. */
 export const NODE_TIMEOUT = 2000;
+
+/** Replicas are promoted by a command, and never by themselves. Known from 4.0.9 on. */
+export const NO_ELECTIONS = "cluster-slave-no-failover yes";
+
+/** Longest wait for an answer of a server, in milliseconds: each is alive and answers at last, or its port is closed. */
+const PATIENCE_MS = 60_000;
 
 export const PASSWORD = "a-password-for-tests";
 
@@ -44,11 +56,17 @@ export class Lab {
   readonly members: ClusterMember[] = [];
   readonly events: LabEvent[] = [];
   readonly servers = new Map<string, TestServer>();
-  readonly #clients = new Map<string, Promise<RedisClient>>();
+  readonly #pool = new ClientPool((id) => this.access.connect(id));
+  readonly #nodeTimeoutMs: number;
   readonly #configs = new Map<string, string>();
 
-  static async start(names: readonly string[], config: Readonly<Record<string, string>> = {}): Promise<Lab> {
-    const lab = new Lab();
+  constructor(nodeTimeoutMs = CALM_TIMEOUT) {
+    this.#nodeTimeoutMs = nodeTimeoutMs;
+  }
+
+  /** @param nodeTimeoutMs NODE_TIMEOUT where servers are to count as failed */
+  static async start(names: readonly string[], config: Readonly<Record<string, string>> = {}, nodeTimeoutMs?: number): Promise<Lab> {
+    const lab = new Lab(nodeTimeoutMs);
     await Promise.all(names.map((name) => lab.add(name, config[name])));
     lab.members.sort((a, b) => names.indexOf(a.host) - names.indexOf(b.host));
     return lab;
@@ -58,7 +76,7 @@ export class Lab {
   async add(name: string, config = "", address = nextAddress(), folder?: string): Promise<ClusterMember> {
     const server = await startServer({
       address,
-      config: `${CALLS_FROM_OWN_ADDRESS ? `bind-source-addr ${address}\n` : ""}requirepass ${PASSWORD}\nmasterauth ${PASSWORD}\nrepl-diskless-sync-delay 0\ncluster-enabled yes\ncluster-config-file nodes.conf\ncluster-node-timeout ${NODE_TIMEOUT}\n${config}`,
+      config: `${CALLS_FROM_OWN_ADDRESS ? `bind-source-addr ${address}\n` : ""}requirepass ${PASSWORD}\nmasterauth ${PASSWORD}\nrepl-diskless-sync-delay 0\ncluster-enabled yes\ncluster-config-file nodes.conf\ncluster-node-timeout ${this.#nodeTimeoutMs}\n${config}`,
       ...(folder !== undefined && { folder }),
     });
     const member = memberOf(name, address);
@@ -71,19 +89,9 @@ export class Lab {
   }
 
   readonly access: InstanceAccess = {
-    client: (id) => {
-      const kept = this.#clients.get(id);
-      if (kept !== undefined) return kept;
-      const client = this.access.connect(id);
-      this.#clients.set(id, client);
-      client.catch(() => this.#clients.delete(id));
-      return client;
-    },
-    connect: async (id) => {
-      const { address, port } = this.member(id);
-      return connectRedis({ address, port }, dial, { passwords: [PASSWORD], timeoutMs: 2000 });
-    },
-    stream: (id) => connectStream(this.member(id), dial, { passwords: [PASSWORD], timeoutMs: 2000 }),
+    client: (id) => this.#pool.client(id),
+    connect: async (id) => patient(await connectRedis(this.member(id), dial, { passwords: [PASSWORD], timeoutMs: PATIENCE_MS })),
+    stream: (id) => connectStream(this.member(id), dial, { passwords: [PASSWORD], timeoutMs: PATIENCE_MS }),
     probe: (from, address, port) =>
       new Promise((resolve) => {
         const socket = connect({ host: address, port, localAddress: this.member(from).address });
@@ -91,7 +99,7 @@ export class Lab {
           socket.destroy();
           resolve(result);
         };
-        socket.setTimeout(1000, () => done("timeout"));
+        socket.setTimeout(PATIENCE_MS, () => done("timeout"));
         socket.once("connect", () => done("open"));
         socket.once("error", (error: NodeJS.ErrnoException) => done(error.code === "ECONNREFUSED" ? "refused" : "unreachable"));
       }),
@@ -113,7 +121,7 @@ export class Lab {
 
   /** Ends a server; `wipe: false` keeps its folder, so that `restart` finds its nodes.conf. */
   async kill(id: string, options: { readonly signal?: NodeJS.Signals; readonly wipe?: boolean } = {}): Promise<void> {
-    await this.#forget(id);
+    this.#pool.drop(id);
     await this.servers.get(id)?.stop({ signal: options.signal ?? "SIGKILL", keep: options.wipe === false });
   }
 
@@ -124,28 +132,58 @@ export class Lab {
     await this.add(host, this.#configs.get(id), address, folder);
   }
 
-  /** Back to fresh, empty nodes with new ids, on the same processes. */
+  /** From now on a server that is silent for so long counts as failed. */
+  async setNodeTimeout(ms: number): Promise<void> {
+    await Promise.all(this.members.map(({ id }) => this.call(id, "CONFIG", "SET", "cluster-node-timeout", String(ms))));
+  }
+
+  /**
+   * Back to fresh, empty nodes with new ids, on the same processes. A MEET that was under way reaches a node that was reset already, and makes it know the sender: so all are looked at until they are alone,
+   * twice in a row.
+   */
   async reset(): Promise<void> {
-    await Promise.all(
-      this.members.map(async ({ id }) => {
-        await this.call(id, "FLUSHALL").catch(() => undefined); // replicas are read-only
-        await this.call(id, "CLUSTER", "RESET", "HARD");
-        await this.call(id, "FLUSHALL");
-      }),
+    await Promise.all(this.members.map(({ id }) => this.#resetOne(id)));
+    let clean = 0;
+    await waitFor(
+      async () => {
+        const views = await Promise.all(
+          this.members.map(async ({ id }) => ({ id, view: String(await this.call(id, "CLUSTER", "NODES")) })),
+        );
+        const met = views.filter(({ view }) => view.trim().split("\n").length > 1).map(({ id }) => id);
+        await Promise.all(met.map((id) => this.#resetOne(id)));
+        clean = met.length === 0 ? clean + 1 : 0;
+        return clean >= 2
+          ? { done: true, value: undefined }
+          : { done: false, missing: `${met.join(", ") || "a second look at who is"} alone` };
+      },
+      { what: "nodes that know nobody", timeoutMs: 60_000 },
     );
     this.events.length = 0;
   }
 
-  async stop(): Promise<void> {
-    for (const id of [...this.#clients.keys()]) await this.#forget(id);
-    await Promise.all([...this.servers.values()].map((server) => server.stop({ signal: "SIGKILL" })));
+  async #resetOne(id: string): Promise<void> {
+    await this.call(id, "FLUSHALL").catch(() => undefined); // replicas are read-only
+    await this.call(id, "CLUSTER", "RESET", "HARD");
+    await this.call(id, "FLUSHALL");
   }
 
-  async #forget(id: string): Promise<void> {
-    const client = this.#clients.get(id);
-    this.#clients.delete(id);
-    (await client?.catch(() => undefined))?.close();
+  async stop(): Promise<void> {
+    this.#pool.close();
+    await Promise.all([...this.servers.values()].map((server) => server.stop({ signal: "SIGKILL" })));
   }
+}
+
+/** The same client, with at least the patience of a test for each answer. */
+function patient(client: RedisClient): RedisClient {
+  const longer = <Options extends { readonly timeoutMs?: number | undefined }>(options?: Options) => ({
+    ...options,
+    timeoutMs: Math.max(PATIENCE_MS, options?.timeoutMs ?? 0),
+  });
+  return overridden(client, {
+    call: (command, options) => client.call(command, longer(options)),
+    callAll: (commands, options) => client.callAll(commands, longer(options)),
+    callTyped: (command, options) => client.callTyped(command, longer(options)),
+  });
 }
 
 export function dial(address: string, port: number) {

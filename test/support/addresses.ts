@@ -29,6 +29,32 @@ export function nextAddress(): string {
   return addresses > 253 ? `${prefixOf(block, NETWORKS - 1)}.${addresses - 253}` : `${prefixOf(block, 0)}.${addresses}`;
 }
 
+/**
+ * Ports at an address that others may use as well, on which nothing listens, and nothing 10000 above them, where the bus of a cluster is. Below the range from which the kernel takes ports for connections: nobody
+ * gets one of them by chance.
+ */
+export async function freePorts(address: string, count: number): Promise<readonly number[]> {
+  for (let tries = 0; tries < 100; tries += 1) {
+    const first = 20_000 + randomInt(2700 - count);
+    const ports = Array.from({ length: count }, (_, index) => first + index);
+    const free = await Promise.all(ports.flatMap((port) => [port, port + 10_000]).map((port) => isFree(address, port)));
+    if (free.every((each) => each)) return ports;
+  }
+  throw new Error(`no ${count} neighbouring ports are free at ${address}`);
+}
+
+async function isFree(address: string, port: number): Promise<boolean> {
+  const server = createServer().listen(port, address);
+  try {
+    await once(server, "listening");
+    await new Promise((resolve) => server.close(resolve));
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EADDRINUSE") return false;
+    throw error;
+  }
+}
+
 /** From a random one on, as servers of a process that was killed may outlive its claim. */
 async function claim(): Promise<number> {
   const first = randomInt(BLOCKS);

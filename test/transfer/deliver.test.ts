@@ -3,7 +3,7 @@ import { keySlot } from "../../lib/cluster/model/slots.ts";
 import { moveSlots } from "../../lib/cluster/move/run.ts";
 import { importKeys } from "../../lib/transfer/import.ts";
 import { CutOff, CutOffAccess } from "../cluster/move/cut-off.ts";
-import { Lab } from "../cluster/support.ts";
+import { Lab, NODE_TIMEOUT } from "../cluster/support.ts";
 import { contentOf, contentOfCluster, fill, form, importInto, intercepted, must, type Outside, startOutside, ZOO } from "./support.ts";
 
 let outside: Outside;
@@ -146,7 +146,7 @@ describe("three masters", () => {
 });
 
 test("a master that fails in the middle of a move: its replica takes the rest, and no key is lost", async () => {
-  const lab = await Lab.start(["m1", "m2", "m3", "r1"]);
+  const lab = await Lab.start(["m1", "m2", "m3", "r1"], {}, NODE_TIMEOUT);
   await form(lab);
   await fill(outside.client, 4000);
   const before = await contentOf(outside.client);
@@ -165,7 +165,7 @@ test("a master that fails in the middle of a move: its replica takes the rest, a
 });
 
 test("a master that stays away ends the import with its reason; the keys that had not arrived are at the source", async () => {
-  const lab = await Lab.start(["m1", "m2", "m3"]);
+  const lab = await Lab.start(["m1", "m2", "m3"], {}, NODE_TIMEOUT);
   await form(lab);
   await fill(outside.client, 2000);
   const before = await contentOf(outside.client);

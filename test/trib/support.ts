@@ -93,8 +93,14 @@ export async function serving(lab: Lab, names: readonly string[]): Promise<void>
         ? { done: true, value: undefined }
         : { done: false, missing: `cluster_state:ok of ${waiting.join(", ")}` };
     },
-    { what: "the cluster to serve keys", timeoutMs: 15_000, intervalMs: 50 },
+    { what: "the cluster to serve keys", timeoutMs: 60_000, intervalMs: 50 },
   );
+}
+
+/** Waits until all nodes of the cluster tell the same: a command that does not wait for that itself would find fault with it. */
+export async function agreed(lab: Lab, members = lab.members): Promise<void> {
+  const missing = await awaitAgreement(members, lab.access, { timeoutMs: 60_000 });
+  if (missing !== undefined) throw new Error(`no agreement: ${missing}`);
 }
 
 /** Brings slots to where they are wanted, `{ m1: "0-5460", … }`; slots that are not named stay. */
@@ -115,7 +121,7 @@ export async function shape(lab: Lab, wanted: Readonly<Record<string, string>>):
   });
   const members = live.map(({ member }) => member);
   if (moves.length > 0) await moveSlots(moves, members, lab.access, { emit: () => {} });
-  await awaitAgreement(members, lab.access);
+  await agreed(lab, members);
 }
 
 /** Slots by master, as each says itself. */
@@ -131,17 +137,16 @@ export async function slotsOf(lab: Lab): Promise<Readonly<Record<string, string>
 
 /** Takes slots from everybody. Who has not forgotten one yet tells the others of it again, so it ends with a round in which nobody had any. */
 export async function uncover(lab: Lab, names: readonly string[], slots: readonly number[]): Promise<void> {
-  const forgets = (name: string, slot: number) =>
-    call(lab, name, "CLUSTER", "DELSLOTS", String(slot)).then(
-      () => true,
-      () => false,
-    );
   await waitFor(
     async () => {
       const knew: string[] = [];
-      for (const name of names) for (const slot of slots) if (await forgets(name, slot)) knew.push(`${name} still knew ${slot}`);
+      for (const name of names) {
+        const client = await lab.access.client(`${name}:6379`);
+        const replies = await client.callAll(slots.map((slot) => ["CLUSTER", "DELSLOTS", slot]));
+        replies.forEach((reply, index) => void (reply === "OK" && knew.push(`${name} still knew ${slots[index]}`)));
+      }
       return knew.length === 0 ? { done: true, value: undefined } : { done: false, missing: knew.join(", ") };
     },
-    { what: "everybody to forget the slots", timeoutMs: 20_000 },
+    { what: "everybody to forget the slots", timeoutMs: 60_000 },
   );
 }

@@ -10,14 +10,19 @@ import { planCluster } from "../../../lib/cluster/plan/create-and-join.ts";
 import { connectRedis } from "../../../lib/redis/client.ts";
 import { RedisReplyError } from "../../../lib/redis/reply-error.ts";
 import type { RedisClient } from "../../../lib/redis/types.ts";
-import { dial, Lab, NODE_TIMEOUT, PASSWORD, SIX, topologyOf } from "../support.ts";
+import { dial, Lab, NO_ELECTIONS, PASSWORD, SIX, topologyOf } from "../support.ts";
+
+/** Short, as two failovers of a shard keep a distance of two of them. */
+const SHORT_TIMEOUT = 5000;
 
 let lab: Lab;
 beforeAll(async () => {
-  lab = await Lab.start(SIX);
+  lab = await Lab.start(SIX, Object.fromEntries(SIX.map((name) => [name, NO_ELECTIONS])), SHORT_TIMEOUT);
   await converge();
 });
 afterAll(() => lab.stop());
+
+const POLL = { timeout: 60_000 };
 
 async function plan() {
   return planCluster(await observeCluster(lab.members, lab.access), lab.members);
@@ -25,7 +30,7 @@ async function plan() {
 
 async function converge(): Promise<string[]> {
   const wanted = await plan();
-  await applyCluster(wanted, lab.members, lab.access, { emit: lab.emit, timeoutMs: 20_000 });
+  await applyCluster(wanted, lab.members, lab.access, { emit: lab.emit, timeoutMs: 60_000 });
   return wanted.actions.map(({ action }) => action.kind);
 }
 
@@ -76,7 +81,7 @@ class Writer {
   async #client(address: string): Promise<RedisClient> {
     const kept = this.#clients.get(address);
     if (kept !== undefined) return kept;
-    const client = await connectRedis({ address, port: 6379 }, dial, { passwords: [PASSWORD], timeoutMs: 8000 });
+    const client = await connectRedis({ address, port: 6379 }, dial, { passwords: [PASSWORD], timeoutMs: 60_000 });
     this.#clients.set(address, client);
     return client;
   }
@@ -88,7 +93,7 @@ test("planned failovers lose no acknowledged write, are no drift, and keep their
   const fail = (id: string, lastFailoverAt?: number) =>
     failOverMaster(id, lab.members, lab.access, {
       emit: lab.emit,
-      timeoutMs: 30_000,
+      timeoutMs: 60_000,
       ...(lastFailoverAt !== undefined && { lastFailoverAt }),
     });
   expect(await fail("m1:6379")).toBe("r1:6379");
@@ -96,7 +101,7 @@ test("planned failovers lose no acknowledged write, are no drift, and keep their
   expect(await fail("m2:6379")).toBe("r2:6379");
   expect(await fail("m3:6379")).toBe("r3:6379");
   expect(await fail("r1:6379", handedOver)).toBe("m1:6379");
-  expect(Date.now() - handedOver).toBeGreaterThan(2 * NODE_TIMEOUT);
+  expect(Date.now() - handedOver).toBeGreaterThan(2 * SHORT_TIMEOUT);
   await writer.stop();
 
   expect(await topologyOf(lab)).toEqual([
@@ -107,7 +112,7 @@ test("planned failovers lose no acknowledged write, are no drift, and keep their
     "r2:6379 master 5461-10922",
     "r3:6379 master 10923-16383",
   ]);
-  expect(clusterFindings(await observeCluster(lab.members, lab.access), lab.members)).toEqual([]);
+  await expect.poll(async () => clusterFindings(await observeCluster(lab.members, lab.access), lab.members), POLL).toEqual([]);
   expect(await plan()).toEqual({ actions: [], findings: [] });
 
   expect(writer.acknowledged.length).toBeGreaterThan(20);
@@ -118,7 +123,7 @@ test("planned failovers lose no acknowledged write, are no drift, and keep their
 });
 
 test("a new replica and a replaced master find the present master of their shard", async () => {
-  await lab.add("r2b");
+  await lab.add("r2b", NO_ELECTIONS);
   expect(await converge()).toEqual(["meet", "await-joined", "replicate", "await-formed"]);
   expect((await topologyOf(lab)).at(-1)).toBe("r2b:6379 replica of r2:6379");
 
@@ -138,7 +143,7 @@ test("without a replica in step there is no failover", async () => {
       const node = (await observeCluster(lab.members, lab.access)).nodes.get("r1:6379");
       return node?.reachable === false ? { done: true, value: undefined } : { done: false, missing: "the end of r1" };
     },
-    { what: "r1 to be gone", timeoutMs: 5000 },
+    { what: "r1 to be gone", timeoutMs: 60_000 },
   );
   const refusal = async (id: string) => {
     try {

@@ -10,7 +10,7 @@ import { planCluster } from "../../../lib/cluster/plan/create-and-join.ts";
 import type { InstanceAccess } from "../../../lib/redis/types.ts";
 import { overridden } from "../../support/client.ts";
 import { Model } from "../model.ts";
-import { Lab, memberOf, NODE_TIMEOUT, SIX, TELLS_OF_FORGOTTEN, topologyOf } from "../support.ts";
+import { Lab, memberOf, NO_ELECTIONS, NODE_TIMEOUT, SIX, TELLS_OF_FORGOTTEN, topologyOf } from "../support.ts";
 
 const asFormer = (member: ClusterMember): ClusterMember => ({ ...member, role: { kind: "standby" } });
 
@@ -124,14 +124,16 @@ describe("the plan", () => {
 describe("on real servers", () => {
   let lab: Lab;
   beforeAll(async () => {
-    lab = await Lab.start([...SIX, "r1b", "r2b"]);
+    // A handshake lives for as long as the node timeout.
+    const names = [...SIX, "r1b", "r2b"];
+    lab = await Lab.start(names, Object.fromEntries(names.map((name) => [name, NO_ELECTIONS])), NODE_TIMEOUT);
     const plan = planCluster(await observeCluster(lab.members, lab.access), lab.members);
-    await applyCluster(plan, lab.members, lab.access, { emit: lab.emit, timeoutMs: 20_000 });
+    await applyCluster(plan, lab.members, lab.access, { emit: lab.emit, timeoutMs: 60_000 });
   });
   afterAll(() => lab.stop());
 
   const leave = (leaving: readonly string[], former?: readonly string[]) =>
-    leaveCluster(partyOf(lab.members, leaving, former), lab.access, { emit: lab.emit, timeoutMs: 20_000 });
+    leaveCluster(partyOf(lab.members, leaving, former), lab.access, { emit: lab.emit, timeoutMs: 60_000 });
   const strangersTo = async (id: string) =>
     String(await lab.call(id, "CLUSTER", "NODES"))
       .split("\n")
@@ -141,7 +143,7 @@ describe("on real servers", () => {
     await lab.call("m1:6379", "SET", "{06S}", "kept");
     await waitFor(
       async () => ((await lab.call("r1b:6379", "DBSIZE")) === 1 ? { done: true, value: undefined } : { done: false, missing: "the key" }),
-      { what: "the replica to have the key", timeoutMs: 10_000 },
+      { what: "the replica to have the key", timeoutMs: 60_000 },
     );
     const { done, stillKnownBy } = await leave(["r1b:6379"], ["r1b:6379", "r2b:6379"]);
     expect(stillKnownBy).toEqual([]);
@@ -161,7 +163,7 @@ describe("on real servers", () => {
     expect(done).toEqual([expect.stringMatching(/^make 6 nodes forget r2b:6379/)]);
     for (const name of SIX) expect(await strangersTo(`${name}:6379`), name).toEqual([]);
     const members = lab.members.filter(({ host }) => SIX.some((name) => name === host));
-    expect(clusterFindings(await observeCluster(members, lab.access), members)).toEqual([]);
+    await expect.poll(async () => clusterFindings(await observeCluster(members, lab.access), members), { timeout: 60_000 }).toEqual([]);
   });
 
   test("a handshake that is under way when a node is forgotten does not bring it back, and neither does one that the node itself began", async () => {
@@ -201,7 +203,7 @@ describe("on real servers", () => {
           });
         },
       };
-      await leaveCluster(partyOf(lab.members, ["r2b:6379"], ["r1b:6379", "r2b:6379"]), access, { emit: lab.emit, timeoutMs: 20_000 });
+      await leaveCluster(partyOf(lab.members, ["r2b:6379"], ["r1b:6379", "r2b:6379"]), access, { emit: lab.emit, timeoutMs: 60_000 });
       expect(left.size).toBe(0);
       await delay(NODE_TIMEOUT + 500);
       for (const name of SIX) expect(await strangersTo(`${name}:6379`), name).toEqual([]);
@@ -227,7 +229,7 @@ describe("on real servers", () => {
     const members = lab.members.filter(({ host }) => host !== "r2b");
     await applyCluster(planCluster(await observeCluster(members, lab.access), members), members, lab.access, {
       emit: lab.emit,
-      timeoutMs: 20_000,
+      timeoutMs: 60_000,
     });
     const formers = ["r1b:6379", "r2b:6379"];
     await lab.kill("r3:6379", { wipe: false });
@@ -238,7 +240,7 @@ describe("on real servers", () => {
     await waitFor(
       async () =>
         (await leave(["r1b:6379"], formers)).done.length === 0 ? { done: true, value: undefined } : { done: false, missing: "peace" },
-      { what: "everybody to have forgotten", timeoutMs: 20_000 },
+      { what: "everybody to have forgotten", timeoutMs: 60_000 },
     );
     expect(await strangersTo("r3:6379")).toEqual([]);
   });

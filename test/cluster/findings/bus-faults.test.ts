@@ -6,7 +6,7 @@ import { observeAgreement } from "../../../lib/cluster/gossip/agreement.ts";
 import { observeCluster } from "../../../lib/cluster/model/observe.ts";
 import { planCluster } from "../../../lib/cluster/plan/create-and-join.ts";
 import { nextAddress } from "../../support/redis.ts";
-import { CALLS_FROM_OWN_ADDRESS, Lab } from "../support.ts";
+import { CALLS_FROM_OWN_ADDRESS, Lab, NODE_TIMEOUT } from "../support.ts";
 
 const NAMES = ["m1", "m2", "m3", "r1"] as const;
 
@@ -19,7 +19,7 @@ async function failure(disturb?: () => Promise<unknown>): Promise<LabError> {
   expect(plan.findings).toEqual([]);
   await disturb?.();
   try {
-    await applyCluster(plan, lab.members, lab.access, { emit: lab.emit, timeoutMs: 30_000, diagnoseAfterMs: 2500 });
+    await applyCluster(plan, lab.members, lab.access, { emit: lab.emit, timeoutMs: 60_000, diagnoseAfterMs: 2500 });
   } catch (error) {
     if (isLabError(error)) return error;
     throw error;
@@ -28,7 +28,7 @@ async function failure(disturb?: () => Promise<unknown>): Promise<LabError> {
 }
 
 test("a bus port that is announced wrongly is named, and not waited for", async () => {
-  lab = await Lab.start(NAMES, { r1: "cluster-announce-bus-port 17000" });
+  lab = await Lab.start(NAMES, { r1: "cluster-announce-bus-port 17000" }, NODE_TIMEOUT);
   const error = await failure();
   expect(error.code).toMatch(/^cluster.not-(joined|formed)$/);
   expect(error.why).toBe("r1:6379 announces the bus port 17000, where nothing answers; its bus is expected at 16379.");
@@ -37,7 +37,7 @@ test("a bus port that is announced wrongly is named, and not waited for", async 
 
 test("an address that is announced wrongly is refused before, and named when it happens under way", async () => {
   const elsewhere = nextAddress();
-  lab = await Lab.start(NAMES);
+  lab = await Lab.start(NAMES, {}, NODE_TIMEOUT);
   const error = await failure(() => lab.call("m2:6379", "CONFIG", "SET", "cluster-announce-ip", elsewhere));
   expect(error.code).toBe("cluster.not-joined");
   expect(error.why).toContain(`m2:6379 announces itself as ${elsewhere}:6379, but it stands at ${lab.member("m2:6379").address}:6379.`);
@@ -50,7 +50,7 @@ test("an address that is announced wrongly is refused before, and named when it 
 test.skipIf(CALLS_FROM_OWN_ADDRESS)("a foreign first address in `bind` is named", async () => {
   const first = nextAddress();
   const own = nextAddress();
-  lab = await Lab.start(NAMES.slice(0, 3));
+  lab = await Lab.start(NAMES.slice(0, 3), {}, NODE_TIMEOUT);
   await lab.add("r1", `bind ${first} ${own}`, own);
   const error = await failure();
   expect(error.code).toBe("cluster.not-joined");
@@ -59,7 +59,7 @@ test.skipIf(CALLS_FROM_OWN_ADDRESS)("a foreign first address in `bind` is named"
 });
 
 test.runIf(CALLS_FROM_OWN_ADDRESS)("a server that calls from a foreign address is named by those whom it calls", async () => {
-  lab = await Lab.start(NAMES);
+  lab = await Lab.start(NAMES, {}, NODE_TIMEOUT);
   await Promise.all(lab.members.map(({ id }) => lab.call(id, "CONFIG", "SET", "bind-source-addr", "")));
   const error = await failure();
   // Gossip may introduce them all before anybody is asked for the reason.
@@ -74,7 +74,11 @@ test.runIf(CALLS_FROM_OWN_ADDRESS)("a server that calls from a foreign address i
 test("a replica with another password is named when the wait is over", async () => {
   lab = await Lab.start(NAMES, { r1: "masterauth another-password" });
   const plan = planCluster(await observeCluster(lab.members, lab.access), lab.members);
-  const error = await applyCluster(plan, lab.members, lab.access, { emit: lab.emit, timeoutMs: 4000 }).catch((reason: unknown) => reason);
+  const { actions } = plan;
+  await applyCluster({ ...plan, actions: actions.slice(0, -1) }, lab.members, lab.access, { emit: lab.emit, timeoutMs: 60_000 });
+  // The last step waits for the replica.
+  const last = { ...plan, actions: actions.slice(-1) };
+  const error = await applyCluster(last, lab.members, lab.access, { emit: lab.emit, timeoutMs: 8000 }).catch((reason: unknown) => reason);
   expect(isLabError(error) && error.code).toBe("cluster.not-formed");
   expect(String(error)).toContain("r1:6379 has its place in the cluster and can't copy from its master; most often masterauth differs");
 });

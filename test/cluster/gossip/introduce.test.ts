@@ -5,7 +5,7 @@ import { handshakes, INTRODUCE_AGAIN_MS, introduce, introductions } from "../../
 import type { LiveNode } from "../../../lib/cluster/model/topology.ts";
 import { callTimeout, connectionLost } from "../../../lib/redis/errors.ts";
 import type { InstanceAccess } from "../../../lib/redis/types.ts";
-import { Lab } from "../support.ts";
+import { Lab, NODE_TIMEOUT } from "../support.ts";
 
 const nodesOf = (count: number) =>
   Array.from({ length: count }, (_, index) => ({ id: `m${index}:6379`, nodeId: `${index}`, view: [] }) as unknown as LiveNode);
@@ -126,7 +126,9 @@ describe("with servers", () => {
   const COUNT = 24;
   let lab: Lab;
   beforeAll(async () => {
-    lab = await Lab.start(Array.from({ length: COUNT }, (_, index) => `m${index + 1}`));
+    const names = Array.from({ length: COUNT }, (_, index) => `m${index + 1}`);
+    // Gossip among many takes half of the node timeout.
+    lab = await Lab.start(names, {}, NODE_TIMEOUT);
   });
   afterAll(() => lab.stop());
 

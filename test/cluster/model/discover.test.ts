@@ -23,6 +23,7 @@ const access: InstanceAccess = {
     const first = lab.member("m1:6379");
     return connectRedis({ address: address === "from-afar" ? first.address : address, port: Number(port) }, dial, {
       passwords: [PASSWORD],
+      timeoutMs: 60_000,
     });
   },
   stream: (id) => lab.access.stream(id),
@@ -45,8 +46,8 @@ test("a node that is known by another address than the cluster's is one node all
 });
 
 test("settle: what is formed agrees at once; who does not know another one is named, or introduced", async () => {
-  expect(await awaitAgreement(lab.members, lab.access)).toBeUndefined();
+  expect(await awaitAgreement(lab.members, lab.access, { timeoutMs: 60_000 })).toBeUndefined();
   await lab.call("m3:6379", "CLUSTER", "FORGET", String(await lab.call("m1:6379", "CLUSTER", "MYID")));
   expect(await awaitAgreement(lab.members, lab.access, { timeoutMs: 300, passive: true })).toBe("m3:6379 does not know m1:6379");
-  expect(await awaitAgreement(lab.members, lab.access)).toBeUndefined();
+  expect(await awaitAgreement(lab.members, lab.access, { timeoutMs: 60_000 })).toBeUndefined();
 });

@@ -109,7 +109,7 @@ export class Cargo {
         faults = await this.faults();
         return faults.length === 0 ? { done: true, value: undefined } : { done: false, missing: faults.join("; ") };
       },
-      { what: "a cluster without faults", timeoutMs: 15_000 },
+      { what: "a cluster without faults", timeoutMs: 60_000 },
     ).catch(() => undefined);
     return faults;
   }

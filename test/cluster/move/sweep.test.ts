@@ -6,7 +6,7 @@ import { applyCluster } from "../../../lib/cluster/apply/apply.ts";
 import { observeCluster } from "../../../lib/cluster/model/observe.ts";
 import { planCluster } from "../../../lib/cluster/plan/create-and-join.ts";
 import { casesOf, FULL } from "../../support/full.ts";
-import { Lab, topologyOf } from "../support.ts";
+import { Lab, NODE_TIMEOUT, topologyOf } from "../support.ts";
 import { Cargo } from "./cargo.ts";
 import { backAsReplica, killedAndBack, killedForGood, type SweepCase, sweepOnce } from "./sweep.ts";
 
@@ -23,8 +23,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-async function start(names: readonly string[], config = ""): Promise<void> {
-  lab = await Lab.start(names, Object.fromEntries(names.map((name) => [name, config])));
+async function start(names: readonly string[], config = "", nodeTimeoutMs?: number): Promise<void> {
+  lab = await Lab.start(names, Object.fromEntries(names.map((name) => [name, config])), nodeTimeoutMs);
   const { members, access } = lab;
   await applyCluster(planCluster(await observeCluster(members, access), members), members, access, { emit: () => {} });
   cargo = new Cargo(lab);
@@ -76,7 +76,7 @@ describe("a server killed as well, which comes back with what it had on disk", (
 // Each prefix takes a failover, and the way back of the one that was killed.
 describe.runIf(FULL)("a server killed as well, whose replica takes over", () => {
   // A replica must not leave for a master that lost its own: it would not be there for the next prefix.
-  beforeAll(() => start(["m1", "m2", "m3", "r1", "r2"], "cluster-migration-barrier 99"));
+  beforeAll(() => start(["m1", "m2", "m3", "r1", "r2"], "cluster-migration-barrier 99", NODE_TIMEOUT));
   afterAll(() => lab.stop());
 
   test.each([

@@ -42,7 +42,7 @@ export async function sweepOnce({ lab, slots, prefix, recovery, folder, disaster
   const cut = new CutOffAccess(access, prefix, () => (struck ??= disaster?.(lab, move) ?? Promise.resolve()));
   let complete = false;
   try {
-    await moveSlots([move], members, cut, { emit: () => {}, slotsAtOnce: slots.length, log: async () => journal, recoveryMs: 1000 });
+    await moveSlots([move], members, cut, { emit: () => {}, slotsAtOnce: slots.length, log: async () => journal });
     complete = true;
   } catch (error) {
     // With a server gone as well, that may be what ends the move.
@@ -100,7 +100,7 @@ export async function killedForGood(lab: Lab, id: string): Promise<void> {
       if (node === undefined) return { done: false, missing: id };
       return epochSpread(node, node.myEpoch, [...live.values()], lab.access);
     },
-    { what: `all to know the epoch of ${id}`, timeoutMs: 20_000 },
+    { what: `all to know the epoch of ${id}`, timeoutMs: 60_000 },
   );
   await lab.kill(id, { wipe: false });
   await waitFor(

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { waitFor } from "../../../lib/base/wait.ts";
-import { Lab } from "../../cluster/support.ts";
+import { Lab, NODE_TIMEOUT } from "../../cluster/support.ts";
 import { nextAddress } from "../../support/redis.ts";
 import { at, call, create, idOf, removeFolders, trib } from "../support.ts";
 
@@ -47,18 +47,20 @@ describe("a node that is missing", () => {
   });
 
   test("it is known to have failed: not worth a word, as in redis-trib; info fails with what it can't count", async () => {
+    await lab.setNodeTimeout(NODE_TIMEOUT);
     await lab.kill("r1:6379", { wipe: false });
     await waitFor(
       async () => {
         const failed = / slave,fail /.test(String(await call(lab, "m1", "CLUSTER", "NODES")));
         return failed ? { done: true, value: undefined } : { done: false, missing: "the failure" };
       },
-      { what: "the failure to be seen", timeoutMs: 15_000 },
+      { what: "the failure to be seen", timeoutMs: 60_000 },
     );
     const { code, out } = await trib(["check", at(lab, "m1")]);
     expect([code, out.match(/^[MS]: /gm)?.length]).toEqual([0, 5]);
     expect((await trib(["info", at(lab, "m1")])).code).toBe(0);
     await lab.restart("r1:6379", { wiped: false });
+    await lab.setNodeTimeout(15_000);
   });
 
   test("it has another password: what is not let in is not counted", async () => {

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { connectRedis } from "../../../lib/redis/client.ts";
 import { CALLS_FROM_OWN_ADDRESS, dial, Lab } from "../../cluster/support.ts";
+import { freePorts } from "../../support/addresses.ts";
 import { nextAddress, startServer, type TestServer } from "../../support/redis.ts";
 import { at, call, create, removeFolders, slotsOf, trib } from "../support.ts";
 
@@ -45,35 +46,37 @@ test("declined: nothing is done", async () => {
 });
 
 test("replicas on the hosts of their masters are named, and names are resolved, as nodes tell each other addresses alone", async () => {
-  const ports = [21_401, 21_402, 21_403, 21_404, 21_405, 21_406];
+  const ports = await freePorts("127.0.0.1", 6);
   await nodesAt("127.0.0.1", ports);
   const nodes = ports.map((port) => `localhost:${port}`);
+  const [one, two, three, four, five, six] = nodes;
   const { code, out } = await trib(["create", "--replicas", "1", ...nodes], { answers: ["yes"], environment: {} });
   expect(code).toBe(0);
   expect(out).toContain(`Using 3 masters:
-localhost:21401
-localhost:21402
-localhost:21403
-Adding replica localhost:21405 to localhost:21401
-Adding replica localhost:21406 to localhost:21402
-Adding replica localhost:21404 to localhost:21403
+${one}
+${two}
+${three}
+Adding replica ${five} to ${one}
+Adding replica ${six} to ${two}
+Adding replica ${four} to ${three}
 >>> Trying to optimize slaves allocation for anti-affinity
 [WARNING] Some slaves are in the same host as their master
 `);
-  const checked = await trib(["check", "localhost:21402"], { environment: {} });
+  const checked = await trib(["check", `${two}`], { environment: {} });
   // The node that was asked is called as it was typed, the others as the cluster knows them.
-  expect(checked.out).toContain(">>> Performing Cluster Check (using node localhost:21402)\n");
-  expect(checked.out).toMatch(/M: \w+ 127\.0\.0\.1:21401\n/);
+  expect(checked.out).toContain(`>>> Performing Cluster Check (using node ${two})\n`);
+  expect(checked.out).toMatch(new RegExp(`M: \\w+ 127\\.0\\.0\\.1:${ports[0]}\n`));
 });
 
 test("IPv6", async () => {
-  const ports = [21_407, 21_408, 21_409];
+  const ports = await freePorts("::1", 3);
   await nodesAt("::1", ports);
-  const created = await trib(["create", "--yes", "[::1]:21407", "::1:21408", "::1:21409@31409"], { environment: {} });
+  const [one = 0, two, three = 0] = ports;
+  const created = await trib(["create", "--yes", `[::1]:${one}`, `::1:${two}`, `::1:${three}@${three + 10_000}`], { environment: {} });
   // They have just been started, and may not serve keys yet.
   expect([created.code, created.err]).toEqual([0, expect.stringMatching(/^(redis-trib: .* cluster_state:fail as yet; .*\n)?$/)]);
-  const { code, out } = await trib(["check", "::1:21407"], { environment: {} });
-  expect([code, out.match(/^M: \w+ ::1:2140\d$/gm)?.length]).toEqual([0, 3]);
+  const { code, out } = await trib(["check", `::1:${one}`], { environment: {} });
+  expect([code, out.match(/^M: \w+ ::1:2\d{4}$/gm)?.length]).toEqual([0, 3]);
 });
 
 describe("a node that can't be taken", () => {

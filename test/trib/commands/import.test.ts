@@ -24,7 +24,7 @@ afterAll(async () => {
 });
 
 async function atSource(...commands: readonly (readonly string[])[]): Promise<unknown[]> {
-  const client = await connectRedis(source, dial, { passwords: [SECRET] });
+  const client = await connectRedis(source, dial, { passwords: [SECRET], timeoutMs: 60_000 });
   try {
     return await Promise.all(commands.map((command) => client.call(command)));
   } finally {
