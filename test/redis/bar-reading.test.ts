@@ -27,7 +27,9 @@ test.each([
     })),
   );
   const running = await Promise.all(servers.map((server) => startServer(server)));
-  const clients = await Promise.all(servers.map((server) => connectRedis(server, dial, { passwords: password === "" ? [] : [password] })));
+  const clients = await Promise.all(
+    servers.map((server) => connectRedis(server, dial, { passwords: password === "" ? [] : [password], timeoutMs: 60_000 })),
+  );
   try {
     const [master, replica] = clients as [RedisClient, RedisClient];
     const { address, port } = servers[0]!;
@@ -40,7 +42,7 @@ test.each([
     const before = await tries();
     await waitFor(async () => ((await tries()) >= before + 2 ? { done: true, value: undefined } : { done: false, missing: "two tries" }), {
       what: "the replica to try",
-      timeoutMs: 30_000,
+      timeoutMs: 60_000,
     });
     expect(await infoOf(replica)).toContain("master_link_status:down");
     expect(await replica.call(["GET", "of"])).toBe("the replica");
@@ -48,7 +50,7 @@ test.each([
     await waitFor(
       async () =>
         (await infoOf(replica)).includes("master_link_status:up") ? { done: true, value: undefined } : { done: false, missing: "its link" },
-      { what: "the replica to follow", timeoutMs: 30_000 },
+      { what: "the replica to follow", timeoutMs: 60_000 },
     );
     expect(await replica.call(["GET", "of"])).toBe("the master");
   } finally {

@@ -61,7 +61,7 @@ async function enter(server: TestServer): Promise<RedisClient> {
       await once(socket, "connect");
       return socket;
     },
-    { passwords: [password] },
+    { passwords: [password], timeoutMs: 60_000 },
   );
   clients.push(client);
   return client;
@@ -119,7 +119,7 @@ describe("replication", () => {
       .poll(async () => (await readServerInfo(a)).replicas, { timeout: 60_000 })
       .toMatchObject([{ address: at(1).address, port: at(1).port, state: "online" }]);
     expect(await readServerInfo(a)).toMatchObject({ role: "master", masterHost: undefined, processId: at(0).process.pid });
-    await expect.poll(async () => (await readServerInfo(b)).offset - (await readServerInfo(a)).offset).toBe(0);
+    await expect.poll(async () => (await readServerInfo(b)).offset - (await readServerInfo(a)).offset, { timeout: 60_000 }).toBe(0);
     await stopReplicating(b);
     expect((await readServerInfo(b)).role).toBe("master");
     await replicaOf(b, at(0));
@@ -142,7 +142,7 @@ describe("replication", () => {
 describe("what CONFIG REWRITE leaves", () => {
   test("is no change, but the settings that we change are", async () => {
     const b = use(replica);
-    await expect.poll(async () => (await readServerInfo(b)).role).toBe("replica");
+    await expect.poll(async () => (await readServerInfo(b)).role, { timeout: 60_000 }).toBe("replica");
     await configSet(b, "hz", 20);
     await b.call(["CONFIG", "REWRITE"]);
     const { live, wanted } = await fileOf(1, settings);

@@ -65,7 +65,7 @@ describe("against the real server", () => {
         await once(socket, "connect");
         return socket;
       },
-      { passwords: [] },
+      { passwords: [], timeoutMs: 60_000 },
     );
     folder = await mkdtemp(join(tmpdir(), "redis-lab-words-"));
   });
@@ -113,7 +113,9 @@ describe("against the real server", () => {
     const line = `${name} ${SAMPLES[name] ?? "1"}`;
     await writeFile(file, `bind ${nextAddress()}\n${line}\nthe-end-of-the-test 1\n`);
     const output = await new Promise<string>((resolve) => {
-      execFile(join(redisBin(), "redis-server"), [file], { cwd: folder, timeout: 10_000 }, (_, stdout, stderr) => resolve(stdout + stderr));
+      execFile(join(redisBin(), "redis-server"), [file], { cwd: folder, timeout: 120_000 }, (_, stdout, stderr) =>
+        resolve(stdout + stderr),
+      );
     });
     const stumbled = />>> '(.*)'\n(.*)/.exec(output);
     if (stumbled === null) return /can't open config file|Can't chdir/i.test(output);

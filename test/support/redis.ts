@@ -62,7 +62,7 @@ export async function startServer(
       if (child.exitCode !== null) throw new Error(`redis-server ended with ${child.exitCode}:\n${output}`);
       return (await isOpen(address, port)) ? { done: true, value: undefined } : { done: false, missing: `port ${port} of ${address}` };
     },
-    { what: "redis-server to listen", timeoutMs: 15_000, intervalMs: 20 },
+    { what: "redis-server to listen", timeoutMs: 60_000, intervalMs: 20 },
   );
   return {
     address,

@@ -143,7 +143,7 @@ describe("against the real server", () => {
         await once(socket, "connect");
         return socket;
       },
-      { passwords: [] },
+      { passwords: [], timeoutMs: 60_000 },
     );
     folder = await mkdtemp(join(tmpdir(), "redis-lab-values-"));
   });
@@ -217,7 +217,9 @@ describe("against the real server", () => {
     const file = join(folder, `${name}.conf`);
     await writeFile(file, `bind ${nextAddress()}\n${lines.join("\n")}\n${END}\n`);
     const output = await new Promise<string>((resolve) => {
-      execFile(join(redisBin(), "redis-server"), [file], { cwd: folder, timeout: 10_000 }, (_, stdout, stderr) => resolve(stdout + stderr));
+      execFile(join(redisBin(), "redis-server"), [file], { cwd: folder, timeout: 120_000 }, (_, stdout, stderr) =>
+        resolve(stdout + stderr),
+      );
     });
     return />>> '(.*)'\n/.exec(output)?.[1];
   }
