@@ -20,7 +20,7 @@ import { instanceOfAction, isSentinelWait, phaseOf } from "./actions.ts";
 import { becameData, notFormed, planRefused, replyFailed, unknownInstance } from "./errors.ts";
 import { concernsReplica, type FormationGap, gapsOf } from "./formation.ts";
 import { linkReasonsFor } from "./link-reasons.ts";
-import { judgeMaster, sentinelReportsOf, watchedByName } from "./master.ts";
+import { judgeMaster, watchedByName } from "./master.ts";
 import { observeSentinel } from "./observe.ts";
 import type {
   PlannedSentinelAction,
