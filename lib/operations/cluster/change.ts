@@ -2,6 +2,7 @@ import { isLabError } from "../../base/error.ts";
 import { applyCluster } from "../../cluster/apply/apply.ts";
 import { openMoves } from "../../cluster/apply/journal.ts";
 import { awaitReadyCluster, obstacles, runningObstacles } from "../../cluster/findings/ready-cluster.ts";
+import { awaitAgreement } from "../../cluster/gossip/await-agreement.ts";
 import { harmfulPlan } from "../../cluster/model/errors.ts";
 import { countSlots } from "../../cluster/model/slots.ts";
 import type { ClusterFinding, ClusterMember, ClusterPlan } from "../../cluster/model/types.ts";
@@ -111,7 +112,7 @@ async function carryOut(plan: ClusterPlan, view: ClusterView, cluster: ClusterSe
   return { ...report, applied: true, ...done };
 }
 
-/** Applies a plan with a journal for its moves, and counts what it did. */
+/** Applies a plan with a journal for its moves, counts what it did, and waits until all nodes have heard of it: replicas hear of a moved slot last, and the next look would find that they do not agree. */
 export async function applyCounted(
   plan: ClusterPlan,
   members: readonly ClusterMember[],
@@ -137,6 +138,7 @@ export async function applyCounted(
     const open = (await openMoves(session.paths.journalFolder)).length > 0;
     throw afterMoves(error, { lab: session.lab.name, verb, planned, moved: totalsOf(reports, quarantine.file)?.slots ?? 0, open });
   });
+  await awaitAgreement(members, access, { signal });
   return { changed, moved: totalsOf(reports, quarantine.file) };
 }
 

@@ -6,6 +6,7 @@ import { describeRejoin } from "../../cluster/apply/rejoin.ts";
 import { describeRescue } from "../../cluster/apply/rescue.ts";
 import { resumeMove, rollBackMove } from "../../cluster/apply/resume-and-rollback.ts";
 import { type AbsentMember, absentMembers } from "../../cluster/findings/absent.ts";
+import { awaitAgreement } from "../../cluster/gossip/await-agreement.ts";
 import { mastersGone } from "../../cluster/model/errors.ts";
 import { observeClusterView } from "../../cluster/model/view.ts";
 import type { MoveReport } from "../../cluster/move/types.ts";
@@ -81,6 +82,7 @@ export async function fixCluster(options: RecoveryOptions): Promise<RecoveryRepo
         onMoved: (report) => reports.push(report),
         move: { ...options.move, quarantine },
       });
+      await awaitAgreement(members, access, { signal });
       if (left.length === 0) await settleJournals(paths.journalFolder, emit);
       return {
         lab: lab.name,
@@ -141,6 +143,7 @@ export async function resumeOrRollBack(verb: "resume" | "rollback", options: Rec
           actions.push(`${slots.length} slots that were on their way are whole at their owner again`);
         }
       }
+      if (moves.length > 0) await awaitAgreement(members, access, { signal });
       return { ...base, actions, applied: true, moved: totalsOf(reports, quarantine.file) };
     },
     { openMoveIsFine: true },

@@ -6,6 +6,7 @@ import { proveCluster } from "../../cluster/apply/prove.ts";
 import { resumeMove } from "../../cluster/apply/resume-and-rollback.ts";
 import { absentMembers } from "../../cluster/findings/absent.ts";
 import { findingsOf } from "../../cluster/findings/declared.ts";
+import { awaitAgreement } from "../../cluster/gossip/await-agreement.ts";
 import { isWait } from "../../cluster/model/actions/index.ts";
 import { clusterMembers } from "../../cluster/model/members.ts";
 import { observeCluster } from "../../cluster/model/observe.ts";
@@ -61,6 +62,8 @@ export function clusterOperations(session: Session): LayoutOperations {
           const now = open.length === 0 ? first : await look();
           assertPlanValid(now.plan, now.view);
           await applyCluster(now.plan, members, access, options);
+          // Replicas hear of moved slots last, and what follows is judged by what all say.
+          if (open.length > 0 || now.plan.actions.some(({ action }) => !isWait(action))) await awaitAgreement(members, access, { signal });
         },
       };
     },
@@ -100,11 +103,17 @@ export function clusterOperations(session: Session): LayoutOperations {
     },
     async settled(id) {
       await waitUntilSettled(id, signal, async () => {
-        const node = (await observeCluster(members, access)).nodes.get(id);
+        const { nodes } = await observeCluster(members, access);
+        const node = nodes.get(id);
         if (node === undefined || !node.reachable) return missing(node?.error ?? "no answer");
         if (node.loading) return missing("it is loading its data");
         if (node.role === "replica" && node.masterLink !== "up") return missing("it is catching up with its master");
-        return node.knownNodes > 1 && node.clusterState !== "ok" ? missing("it does not see a working cluster") : found;
+        if (node.knownNodes > 1 && node.clusterState !== "ok") return missing("it does not see a working cluster");
+        // A start that took longer than cluster-node-timeout: a master with slots is taken for failed for twice that time yet, and its cluster serves nobody.
+        const doubting = [...nodes.values()].filter(
+          (other) => other.reachable && other.view.some((line) => line.id === node.nodeId && line.flags.has("fail")),
+        );
+        return doubting.length > 0 ? missing(`${doubting.map((other) => other.id).join(", ")} still takes it for failed`) : found;
       });
     },
     async prove() {
