@@ -26,7 +26,7 @@ export async function proveReplication(
       await waitFor(
         async () =>
           (await replica.call(["GET", key])) === value ? { done: true, value: undefined } : { done: false, missing: `${key} at ${id}` },
-        { what: "a written key to reach the replicas", timeoutMs: 15_000, intervalMs: 20, signal },
+        { what: "a written key to reach the replicas", timeoutMs: 60_000, intervalMs: 20, signal },
       );
     }),
   );
