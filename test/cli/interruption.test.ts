@@ -8,26 +8,33 @@ import { expect, test } from "vitest";
 import { tryRun } from "../support/command.ts";
 
 const MODULE = fileURLToPath(new URL("../../dist/lib/cli/interruption.js", import.meta.url));
-/** Answers signals, and ends 300 ms after the first one as a step would that comes to its end. */
-const STEP = `
+/** Answers signals, and comes to its end after the first one as a step would: once `end` calls it. */
+const step = (end: string) => `
 import { answerSignals, outliveReaders } from ${JSON.stringify(MODULE)};
 outliveReaders(() => process.exit(7));
 const { signal } = answerSignals(() => console.error("said"));
 const running = setInterval(() => console.log("working"), 10);
-signal.addEventListener("abort", () => setTimeout(() => { clearInterval(running); console.error("came to its end"); process.exitCode = 130; }, 300));
+const finish = () => { clearInterval(running); console.error("came to its end"); process.exitCode = 130; };
+signal.addEventListener("abort", () => ${end});
 `;
+const STEP = step("setTimeout(finish, 300)");
+/** However late a second signal comes: it goes on until standard input ends. */
+const LONG_STEP = step('process.stdin.resume().once("end", finish)');
 
 async function send(...signals: readonly NodeJS.Signals[]) {
-  const child = spawn(process.execPath, ["--input-type=module", "-e", STEP], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, ["--input-type=module", "-e", LONG_STEP], { stdio: ["pipe", "pipe", "pipe"] });
   let said = "";
   child.stderr.on("data", (chunk: Buffer) => (said += chunk.toString()));
   const ended = once(child, "close");
   await once(child.stdout, "data");
   child.stdout.resume();
-  for (const signal of signals) {
+  for (const [index, signal] of signals.entries()) {
     child.kill(signal);
-    await Promise.race([once(child.stdout, "data"), ended]);
+    if (index === 0) await expect.poll(() => said, { timeout: 60_000 }).toContain("said");
+    // What is written before it has heard may be read after.
+    else for (let more = 0; more < 3; more += 1) await Promise.race([once(child.stdout, "data"), ended]);
   }
+  if (signals.slice(1).every((signal) => signal === "SIGHUP")) child.stdin.end();
   const [code] = await ended;
   return `${code} ${said.replaceAll("\n", ", ")}`;
 }
@@ -56,7 +63,7 @@ test("a terminal that is gone is no fault of the step, which comes to its end", 
   await once(terminal.stdout, "data");
   // Its end is the end of the terminal: the kernel says SIGHUP, and every write fails with EIO.
   terminal.kill("SIGKILL");
-  await expect.poll(() => readFile(seen, "utf8").catch(() => ""), { timeout: 20_000 }).toBe("130");
+  await expect.poll(() => readFile(seen, "utf8").catch(() => ""), { timeout: 60_000 }).toBe("130");
   await rm(folder, { recursive: true });
 });
 
