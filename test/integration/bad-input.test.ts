@@ -9,6 +9,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { waitFor } from "../../lib/base/wait.ts";
 import { numberedHosts } from "../../lib/lab/define-lab.ts";
 import {
+  CALM_MS,
   changedOf,
   fingerprints,
   makeProject,
@@ -23,7 +24,7 @@ import { redisBin, startServer } from "../support/redis.ts";
 // What a user gets wrong, typed as the user types it: the exit code, what is said, and that nothing was touched.
 
 const HOSTS = numberedHosts("192.168.1", [18, 28, 38]);
-const LAYOUT = { kind: "cluster", masters: ["redis-18", "redis-28", "redis-38"], nodeTimeoutMs: 3000 } as const;
+const LAYOUT = { kind: "cluster", masters: ["redis-18", "redis-28", "redis-38"], nodeTimeoutMs: CALM_MS } as const;
 let project: TestProject;
 
 beforeEach(async () => {
@@ -153,7 +154,7 @@ test("two at once: the second says who works there, and since when", async () =>
   const lock = join(project.folder, ".redis-lab/cluster/local/lock");
   await waitFor(
     async () => ((await readFile(lock, "utf8").catch(() => "")) === "" ? { done: false, missing: lock } : { done: true, value: undefined }),
-    { what: "the first up to lock", timeoutMs: 20_000, intervalMs: 10 },
+    { what: "the first up to lock", timeoutMs: 60_000, intervalMs: 10 },
   );
   // Held there, however long the others take to start.
   first.child.kill("SIGSTOP");
@@ -250,7 +251,7 @@ test("a node that belongs to a foreign cluster is refused with a reason", async 
   await project.write(lab);
   await project.ok(["up", "cluster"]);
   const foreign = await startServer({
-    config: "cluster-enabled yes\ncluster-config-file nodes.conf\ncluster-node-timeout 3000\nprotected-mode no",
+    config: `cluster-enabled yes\ncluster-config-file nodes.conf\ncluster-node-timeout ${CALM_MS}\nprotected-mode no`,
   });
   try {
     await project.call(lab, "redis-78", "CLUSTER", "MEET", foreign.address, foreign.port);
@@ -262,7 +263,7 @@ test("a node that belongs to a foreign cluster is refused with a reason", async 
           .filter((line) => !/handshake/.test(line)).length === 2
           ? { done: true, value: undefined }
           : { done: false, missing: "the foreign node" },
-      { what: "the two to know each other", timeoutMs: 20_000 },
+      { what: "the two to know each other", timeoutMs: 60_000 },
     );
     const nodes = await project.call(lab, "redis-18", "CLUSTER", "NODES");
     await project.write({ ...lab, layout: { ...LAYOUT, masters: [...LAYOUT.masters], replicas: { "redis-78": "redis-18" } } });

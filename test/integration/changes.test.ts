@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { numberedHosts } from "../../lib/lab/define-lab.ts";
 import type { LabInput } from "../../lib/lab/schema.ts";
-import { changedOf, makeProject, serversIn, smallCluster, type TestProject, testRedis } from "../support/project.ts";
+import { CALM_MS, changedOf, makeProject, serversIn, smallCluster, type TestProject, testRedis } from "../support/project.ts";
 import { startWriter } from "../support/writer.ts";
 
 // A running cluster is changed by editing its lab and running `up` again.
@@ -77,7 +77,7 @@ test("a new host joins the cluster and gets its share of the slots, from everybo
   await project.write(
     lab({
       hosts: numberedHosts("192.168.1", [...HOSTS, 78]),
-      layout: { kind: "cluster", nodeTimeoutMs: 3000, masters: [...ROLES.masters, "redis-78"], replicas: ROLES.replicas },
+      layout: { kind: "cluster", nodeTimeoutMs: CALM_MS, masters: [...ROLES.masters, "redis-78"], replicas: ROLES.replicas },
     }),
   );
   const { stdout } = await project.ok(["up", "cluster"]);
@@ -90,7 +90,7 @@ test("a new host joins the cluster and gets its share of the slots, from everybo
 test("a setting that needs a restart, and one that leaves the lab, roll through the cluster, and no acknowledged write is lost", async () => {
   const wanted = lab({
     hosts: numberedHosts("192.168.1", [...HOSTS, 78]),
-    layout: { kind: "cluster", nodeTimeoutMs: 3000, masters: [...ROLES.masters, "redis-78"], replicas: ROLES.replicas },
+    layout: { kind: "cluster", nodeTimeoutMs: CALM_MS, masters: [...ROLES.masters, "redis-78"], replicas: ROLES.replicas },
   });
   const before = await pids();
   const id = await project.call(base, "redis-18", "CLUSTER", "MYID");

@@ -7,8 +7,9 @@ import { numberedHosts } from "../../lib/lab/define-lab.ts";
 import type { LabInput } from "../../lib/lab/schema.ts";
 import { connectRedis } from "../../lib/redis/client.ts";
 import { dial } from "../cluster/support.ts";
-import { makeProject, smallCluster, type TestProject } from "../support/project.ts";
+import { CALM_MS, makeProject, smallCluster, type TestProject } from "../support/project.ts";
 import { startServer, type TestServer } from "../support/redis.ts";
+import { save } from "../support/save.ts";
 
 // `redis-lab cluster backup`, `restore` and `import`, as a user types them: out of a cluster of three masters, into one of four.
 
@@ -16,7 +17,7 @@ const lab = smallCluster();
 const other = smallCluster({
   name: "other",
   hosts: numberedHosts("192.168.1", [18, 28, 38, 48]),
-  layout: { kind: "cluster", masters: ["redis-18", "redis-28", "redis-38", "redis-48"], nodeTimeoutMs: 3000 },
+  layout: { kind: "cluster", masters: ["redis-18", "redis-28", "redis-38", "redis-48"], nodeTimeoutMs: CALM_MS },
 });
 const KEYS = 500;
 const names = Array.from({ length: KEYS }, (_, index) => `key:${index}`);
@@ -97,7 +98,7 @@ describe("an import", () => {
   const PASSWORD = "the-password-of-the-source";
   let source: TestServer;
   const atSource = async (...command: readonly string[]) => {
-    const client = await connectRedis(source, dial, { passwords: [PASSWORD], timeoutMs: 5_000 });
+    const client = await connectRedis(source, dial, { passwords: [PASSWORD], timeoutMs: 60_000 });
     try {
       return await client.call(command);
     } finally {
@@ -137,7 +138,7 @@ describe("an import", () => {
 
   test("of a file goes through a server that ends with it", async () => {
     await atSource("SET", "from:file", "there");
-    await atSource("SAVE");
+    await save(atSource);
     await project.ok(["cluster", "import", "other", "--from", join(source.folder, "dump.rdb")]);
     expect((await send(other, (name) => ["GET", name], ["from:file"])).get("from:file")).toBe("there");
   });

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { waitFor } from "../../lib/base/wait.ts";
 import { keySlot } from "../../lib/cluster/model/slots.ts";
 import { numberedHosts } from "../../lib/lab/define-lab.ts";
-import { changedOf, makeProject, smallCluster, smallSentinel, type TestProject } from "../support/project.ts";
+import { CALM_MS, changedOf, makeProject, smallCluster, smallSentinel, type TestProject } from "../support/project.ts";
 
 // `redis-lab cluster VERB LAB` on a cluster with a standby host with two instances, as a user types it.
 
@@ -16,7 +16,7 @@ const lab = smallCluster({
     masters: ["redis-18", "redis-28", "redis-38"],
     replicas: { "redis-58": "redis-18", "redis-68": "redis-28", "redis-48": "redis-38" },
     standby: ["redis-78:6379", "redis-78:6380"],
-    nodeTimeoutMs: 2000,
+    nodeTimeoutMs: CALM_MS,
   },
 });
 const SIX = ["redis-18", "redis-28", "redis-38", "redis-48", "redis-58", "redis-68"].map((host) => `${host}:6379`);
@@ -97,7 +97,7 @@ describe("looking", () => {
     const { replies: all, ...labels } = await json("call", "cluster", "config", "get", "cluster-node-timeout");
     expect(labels).toEqual({ format: 1, lab: "cluster", target: "local" });
     expect(all).toHaveLength(8);
-    expect(all[0]).toEqual({ instance: "redis-18:6379", type: "array", value: ["cluster-node-timeout", "2000"] });
+    expect(all[0]).toEqual({ instance: "redis-18:6379", type: "array", value: ["cluster-node-timeout", String(CALM_MS)] });
     const { stdout } = await verb("call", "cluster", "--only-masters", "dbsize");
     expect(stdout.trim().split("\n")).toHaveLength(5);
     const failed = await project.run(["cluster", "call", "cluster", "--only-replicas", "nonsense", "-1"]);
@@ -367,9 +367,9 @@ describe("members", () => {
   });
 
   test("set-timeout reaches every node and its file", async () => {
-    await verb("set-timeout", "cluster", "2500");
+    await verb("set-timeout", "cluster", "12500");
     const { replies } = await json("call", "cluster", "config", "get", "cluster-node-timeout");
-    expect(new Set(replies.slice(0, 6).map(({ value }: { value: string[] }) => value[1]))).toEqual(new Set(["2500"]));
-    await verb("set-timeout", "cluster", "2000");
+    expect(new Set(replies.slice(0, 6).map(({ value }: { value: string[] }) => value[1]))).toEqual(new Set(["12500"]));
+    await verb("set-timeout", "cluster", String(CALM_MS));
   });
 });

@@ -6,8 +6,17 @@ import { numberedHosts } from "../../lib/lab/define-lab.ts";
 import type { LabInput } from "../../lib/lab/schema.ts";
 import type { Status } from "../../lib/operations/status.ts";
 import { FULL } from "../support/full.ts";
-import { makeProject, serversIn, smallCluster, smallReplication, smallSentinel, type TestProject, testRedis } from "../support/project.ts";
-import { save } from "../support/save.ts";
+import {
+  CALM_MS,
+  makeProject,
+  serversIn,
+  smallCluster,
+  smallReplication,
+  smallSentinel,
+  type TestProject,
+  testRedis,
+} from "../support/project.ts";
+import { snapshot } from "../support/save.ts";
 
 // A master that crashed has its last snapshot on its disk, and its replicas have what came since. `up` at once must not let it lead with the old data.
 
@@ -20,14 +29,14 @@ const cluster = smallCluster({
     kind: "cluster",
     masters: ["redis-18", "redis-28", "redis-38"],
     replicas: { "redis-58": "redis-18" },
-    nodeTimeoutMs: 5000,
+    nodeTimeoutMs: CALM_MS,
   },
 });
 const sentinel = smallSentinel({
   redis,
   layout: {
     kind: "sentinel",
-    masters: [{ name: "mymaster", master: "redis-18", replicas: ["redis-28", "redis-38"], quorum: 2, downAfterMs: 4000 }],
+    masters: [{ name: "mymaster", master: "redis-18", replicas: ["redis-28", "redis-38"], quorum: 2, downAfterMs: CALM_MS }],
     sentinels: ["redis-18", "redis-28", "redis-38"],
   },
 });
@@ -68,7 +77,7 @@ const keysOf = (name: string) => [...Array(200).keys()].map((index) => `${name}{
 async function write(lab: LabInput, instance: string, name: string, replicas: readonly string[]): Promise<void> {
   const client = await project.client(lab, instance);
   await client.callAll(keysOf(name).map((key) => ["SET", key, name]));
-  if (replicas.length > 0) expect(Number(await client.call(["WAIT", replicas.length, 4000]))).toBe(replicas.length);
+  if (replicas.length > 0) expect(Number(await client.call(["WAIT", replicas.length, 50_000]))).toBe(replicas.length);
   client.close();
 }
 
@@ -85,7 +94,7 @@ async function expectNothingLost(lab: LabInput, servers: readonly string[], ...n
         const lost = found.filter((reply) => Number(reply) !== 1).length;
         return lost === 0 ? { done: true, value: undefined } : { done: false, missing: `${lost} of ${found.length} keys at ${server}` };
       },
-      { what: `the keys at ${server}`, timeoutMs: 20_000 },
+      { what: `the keys at ${server}`, timeoutMs: 60_000 },
     );
   }
 }
@@ -107,7 +116,7 @@ describe.each(cases)("$lab.name", ({ lab, servers, decides }) => {
 
   test("up at once after the crash of a master loses no key", async () => {
     await write(lab, first, "old", replicas);
-    await save((...command) => project.call(lab, first, ...command));
+    await snapshot((...command) => project.call(lab, first, ...command));
     await write(lab, first, "new", replicas);
     await crash(lab, endpointOf(lab, "redis-18"));
     const up = await project.ok(["up", lab.name]);
@@ -120,9 +129,9 @@ describe.each(cases)("$lab.name", ({ lab, servers, decides }) => {
   test.skipIf(lab === replication && !FULL)("all killed at once: nobody waits for long, and the copy with the most leads", async () => {
     const master = (await statusOf(lab)).rows.find(({ instance, role }) => servers.includes(instance) && role === "master")?.instance ?? "";
     const others = servers.filter((server) => server !== master);
-    await save((...command) => project.call(lab, master, ...command));
+    await snapshot((...command) => project.call(lab, master, ...command));
     await write(lab, master, "late", others);
-    await save((...command) => project.call(lab, first, ...command));
+    await snapshot((...command) => project.call(lab, first, ...command));
     await crash(lab);
     const up = await project.ok(["up", lab.name]);
     expect(up.stderr).toContain(`${master} handed over to `);

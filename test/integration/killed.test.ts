@@ -4,7 +4,16 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { numberedHosts } from "../../lib/lab/define-lab.ts";
 import type { LabInput } from "../../lib/lab/schema.ts";
 import { casesOf } from "../support/full.ts";
-import { type CliResult, changedOf, makeProject, serversIn, smallCluster, smallSentinel, type TestProject } from "../support/project.ts";
+import {
+  CALM_MS,
+  type CliResult,
+  changedOf,
+  makeProject,
+  serversIn,
+  smallCluster,
+  smallSentinel,
+  type TestProject,
+} from "../support/project.ts";
 import { randomFrom } from "../support/random.ts";
 
 // `up` is killed, and run again: it continues, adopts what the killed run has started, and ends in the same state. `npm run test:full` kills it at every step of the way.
@@ -15,7 +24,7 @@ const cluster = smallCluster({
     kind: "cluster",
     masters: ["redis-18", "redis-28", "redis-38"],
     replicas: { "redis-58": "redis-18" },
-    nodeTimeoutMs: 3000,
+    nodeTimeoutMs: CALM_MS,
   },
 });
 const sentinel = smallSentinel();

@@ -3,7 +3,16 @@ import { basename, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { numberedHosts } from "../../lib/lab/define-lab.ts";
-import { type CliResult, makeProject, processesIn, smallCluster, smallSentinel, type TestProject } from "../support/project.ts";
+import {
+  CALM_MS,
+  type CliResult,
+  makeProject,
+  PASSING,
+  processesIn,
+  smallCluster,
+  smallSentinel,
+  type TestProject,
+} from "../support/project.ts";
 
 // The password is in secrets.json and in the configurations of Redis, and nowhere else: not in what is printed, not in another file, not on a command line, not in an
 // environment of what runs on.
@@ -18,7 +27,7 @@ const cluster = smallCluster({
     masters: ["redis-18", "redis-28", "redis-38"],
     replicas: { "redis-78:6379": "redis-18:6379" },
     standby: ["redis-78:6380"],
-    nodeTimeoutMs: 3000,
+    nodeTimeoutMs: CALM_MS,
   },
 });
 const sentinel = smallSentinel();
@@ -114,8 +123,11 @@ test("no other file holds a password", async () => {
   const wrong: string[] = [];
   for (const file of files) {
     const rendered = file.startsWith(join(project.folder, "files"));
-    if (ALLOWED.has(basename(file)) && !rendered) continue;
-    const text = await readFile(file, "latin1");
+    if (ALLOWED.has(basename(file).replace(PASSING, "")) && !rendered) continue;
+    const text = await readFile(file, "latin1").catch((error: unknown) => {
+      if (PASSING.test(file)) return "";
+      throw error;
+    });
     if (known.some((password) => text.includes(password))) wrong.push(file);
   }
   expect(wrong).toEqual([]);
@@ -128,7 +140,8 @@ test("no command line, and no environment of what runs on, holds a password", as
   const running = await processesIn(project.folder);
   expect(running.length).toBeGreaterThan(8);
   for (const { pid, command } of running) {
-    const environment = await readFile(`/proc/${pid}/environ`, "latin1");
+    // A child that saves may have ended since.
+    const environment = await readFile(`/proc/${pid}/environ`, "latin1").catch(() => "");
     expect(
       known.some((password) => environment.includes(password)),
       command,

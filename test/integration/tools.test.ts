@@ -9,7 +9,7 @@ import { parse } from "yaml";
 import { markOf, thisProcess } from "../../lib/base/process-identity.ts";
 import { waitFor } from "../../lib/base/wait.ts";
 import { numberedHosts } from "../../lib/lab/define-lab.ts";
-import { MAIN, makeProject, smallCluster, type TestProject } from "../support/project.ts";
+import { CALM_MS, MAIN, makeProject, smallCluster, type TestProject } from "../support/project.ts";
 
 // The verbs that show a lab or hand it to another tool.
 
@@ -22,7 +22,7 @@ const lab = {
       masters: ["redis-18", "redis-28", "redis-38"],
       replicas: { "redis-78:6379": "redis-18:6379" },
       standby: ["redis-78:6380"],
-      nodeTimeoutMs: 3000,
+      nodeTimeoutMs: CALM_MS,
     },
   }),
   ssh: { user: "admin", port: 2222, keyFile: "~/.ssh/lab key", jump: "hop@bastion:2200" },
@@ -125,7 +125,7 @@ test("cli gives the server's replies, raw in a pipe, and fails on an error reply
 
 /** What a terminal shows of a command of the shell. `script` itself has none here, so the width is unknown where the command does not set it. */
 function onTerminal(command: string, input?: string): string {
-  return execFileSync("script", ["-qec", command, "/dev/null"], { cwd: project.folder, encoding: "utf8", input, timeout: 60_000 });
+  return execFileSync("script", ["-qec", command, "/dev/null"], { cwd: project.folder, encoding: "utf8", input, timeout: 200_000 });
 }
 
 test("on a terminal cli shows types and a prompt, and the live display ends in plain rows", async (context) => {
@@ -153,7 +153,7 @@ test("on a terminal that knows its width cli is the prompt of the lab's redis-cl
     cwd: project.folder,
     env: { ...process.env, REDISCLI_HISTFILE: "/dev/null" },
     stdio: ["pipe", "pipe", "inherit"],
-    timeout: 60_000,
+    timeout: 200_000,
   });
   const ended = once(terminal, "close");
   let seen = "";
@@ -165,13 +165,13 @@ test("on a terminal that knows its width cli is the prompt of the lab's redis-cl
     ["help\r", "redis-cli "],
     ["dbsize\r", "(integer) "],
   ] as const) {
-    await expect.poll(() => seen, { timeout: 30_000 }).toContain(prompt);
+    await expect.poll(() => seen, { timeout: 60_000 }).toContain(prompt);
     seen = "";
     terminal.stdin.write(line);
-    await expect.poll(() => seen, { timeout: 30_000 }).toContain(reply);
+    await expect.poll(() => seen, { timeout: 60_000 }).toContain(reply);
     seen = seen.slice(seen.indexOf(reply));
   }
-  await expect.poll(() => seen, { timeout: 30_000 }).toContain(prompt);
+  await expect.poll(() => seen, { timeout: 60_000 }).toContain(prompt);
   terminal.stdin.end("quit\r");
   expect((await ended)[0]).toBe(0);
 });
@@ -191,7 +191,7 @@ test("logs shows the last lines of each instance, and follows until interrupted"
       await project.run(["cli", "cluster", "redis-18", "bgsave"]);
       return /saving/i.test(seen) ? { done: true, value: undefined } : { done: false, missing: "a line of the log" };
     },
-    { what: "the log to be followed", timeoutMs: 20_000, intervalMs: 200 },
+    { what: "the log to be followed", timeoutMs: 60_000, intervalMs: 200 },
   );
   child.kill("SIGINT");
   expect((await result).code).toBe(130);

@@ -103,7 +103,8 @@ export async function makeProject(): Promise<TestProject> {
         await once(socket, "connect");
         return socket;
       },
-      { passwords: Number(port) >= 20_000 ? [] : [given ?? (await password(lab.name))] },
+      // A server whose disk is busy is silent for some seconds.
+      { passwords: Number(port) >= 20_000 ? [] : [given ?? (await password(lab.name))], timeoutMs: 60_000 },
     );
     clients.push(opened);
     return opened;
@@ -148,9 +149,9 @@ async function removeFolder(folder: string): Promise<void> {
       for (const { pid } of left) kill(pid);
       return left.length === 0 ? { done: true, value: undefined } : { done: false, missing: `the end of ${left.length} processes` };
     },
-    { what: "the processes of a test to end", timeoutMs: 20_000, intervalMs: 50 },
+    { what: "the processes of a test to end", timeoutMs: 60_000, intervalMs: 50 },
   );
-  await rm(folder, { recursive: true, force: true });
+  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
 }
 
 function kill(pid: number): void {
@@ -197,6 +198,9 @@ async function parentOf(pid: number): Promise<number | undefined> {
   return parent === undefined ? undefined : Number(parent);
 }
 
+/** What Redis writes beside nodes.conf and its configuration, and gives their names at once: `nodes.conf.tmp-PID-TIME`, `sentinel.conf.PID-TIME.tmp`. */
+export const PASSING = /\.tmp-\d+-\d+$|\.\d+-\d+\.tmp$/;
+
 /** Every file below a folder with what tells whether it was written: inode, size and time in nanoseconds. */
 export async function fingerprints(folder: string, ignore: RegExp = /\.(rdb|aof|log)$/): Promise<Readonly<Record<string, string>>> {
   if (!existsSync(folder)) return {};
@@ -204,7 +208,7 @@ export async function fingerprints(folder: string, ignore: RegExp = /\.(rdb|aof|
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   const marks = await Promise.all(
     files
-      .filter((file) => !ignore.test(file))
+      .filter((file) => !ignore.test(file) && !PASSING.test(file))
       .map(async (file) => {
         const { ino, size, mtimeNs } = await stat(file, { bigint: true });
         return [file, `${ino} ${size} ${mtimeNs}`] as const;
@@ -227,6 +231,12 @@ export function testRedis(settings: Readonly<Record<string, string | number | bo
 
 const PREFIX = "192.168.1";
 
+/**
+ * The node time-out of clusters that fail over by hand alone, in milliseconds: a busy disk keeps a server silent for some seconds (nodes.conf is synced), and those who hear nothing of a master replace it. Not longer, as two
+ * planned failovers of a shard are twice as far apart.
+ */
+export const CALM_MS = 10_000;
+
 /** Three masters and a replica for each, on six hosts. */
 export function smallCluster(changes: Partial<LabInput> = {}): LabInput {
   return {
@@ -238,7 +248,7 @@ export function smallCluster(changes: Partial<LabInput> = {}): LabInput {
       kind: "cluster",
       masters: ["redis-18", "redis-28", "redis-38"],
       replicas: { "redis-58": "redis-18", "redis-68": "redis-28", "redis-48": "redis-38" },
-      nodeTimeoutMs: 3000,
+      nodeTimeoutMs: CALM_MS,
     },
     ...changes,
   };
@@ -270,6 +280,13 @@ export function smallReplication(changes: Partial<LabInput> = {}): LabInput {
     layout: { kind: "replication", master: "redis-18", replicas: ["redis-28", "redis-38"] },
     ...changes,
   };
+}
+
+/**
+ * What standard error says besides that something goes on: on a busy computer steps that change nothing take longer than a moment, and of these the beginning is told.
+ */
+export function newsOf({ stderr }: CliResult): readonly string[] {
+  return stderr.split("\n").filter((line) => line !== "" && !/^[^\s:]+ [^\s:]+(?: started)?(?::|$)/.test(line));
 }
 
 /** The count that `up` prints. */

@@ -76,7 +76,8 @@ export async function startServer(
         child.kill(signal);
         await ended;
       }
-      if (!keep) await rm(folder, { recursive: true, force: true });
+      // A child that saves may outlive its parent for a moment, and write there.
+      if (!keep) await rm(folder, { recursive: true, force: true, maxRetries: 5 });
     },
   };
 }

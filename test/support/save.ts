@@ -19,3 +19,17 @@ export async function save(send: (...command: string[]) => Promise<unknown>, com
     { what: `${command} to be taken`, timeoutMs: 60_000, intervalMs: 50 },
   );
 }
+
+/** BGSAVE, and its end: unlike SAVE it does not keep the server silent while a busy disk writes, which sentinels and nodes would take for its death. */
+export async function snapshot(send: (...command: string[]) => Promise<unknown>): Promise<void> {
+  await save(send, "BGSAVE");
+  await waitFor(
+    async () => {
+      const info = String(await send("INFO", "persistence"));
+      if (!info.includes("rdb_bgsave_in_progress:0")) return { done: false, missing: "the end of the save" };
+      if (!info.includes("rdb_last_bgsave_status:ok")) throw new Error(`the save failed:\n${info}`);
+      return { done: true, value: undefined };
+    },
+    { what: "a snapshot to be written", timeoutMs: 60_000, intervalMs: 50 },
+  );
+}

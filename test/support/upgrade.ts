@@ -72,7 +72,7 @@ export class Upgrade {
           missing: `the keys of ${behind.map(({ instance }) => instance).join(" and ")}: ${JSON.stringify([...counts])}`,
         };
       },
-      { what: "each replica to have the keys of its master", timeoutMs: 15_000 },
+      { what: "each replica to have the keys of its master", timeoutMs: 60_000 },
     );
   }
 }
