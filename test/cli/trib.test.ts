@@ -45,7 +45,7 @@ function run(argv: readonly string[], { input = "", environment }: { input?: str
 function seen(what: string, look: () => boolean): Promise<void> {
   return waitFor(async () => (look() ? { done: true, value: undefined } : { done: false, missing: what }), {
     what,
-    timeoutMs: 20_000,
+    timeoutMs: 60_000,
     intervalMs: 5,
   });
 }

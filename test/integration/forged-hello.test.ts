@@ -88,6 +88,9 @@ test("they still fail over, and find each other", async () => {
     },
     { what: "the failover", timeoutMs: 60_000 },
   );
-  for (const host of HOSTS) expect(await ask(host, "SENTINEL", "CKQUORUM", "mymaster")).toMatch(/^OK 3 usable Sentinels/);
-  expect((await project.ok(["status", "sentinel"])).stdout).toContain("healthy");
+  for (const host of HOSTS)
+    await expect.poll(() => ask(host, "SENTINEL", "CKQUORUM", "mymaster"), { timeout: 60_000 }).toMatch(/^OK 3 usable Sentinels/);
+  await expect
+    .poll(async () => (await project.run(["status", "sentinel"])).stdout, { timeout: 60_000 })
+    .toContain("sentinel on local: healthy");
 });

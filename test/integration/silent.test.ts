@@ -150,8 +150,8 @@ async function tryOut(command: string, { words, ends, itself, signal = "SIGINT",
   expect(ended.stderr, said).not.toMatch(/^\s+at |defect/m);
   expect(reached, said).toBe(ends === "interrupted");
   expect(ended.code, said).toBe(ends === "interrupted" ? 130 : ends);
-  // A busy computer takes as much longer to end it as it took to start it.
-  if (reached) expect(ms, said).toBeLessThan(3_000 + stuck - begin);
+  // A busy computer takes as much longer to end it as it took to start it, or more. Who does not hear the signal asks the instance for five seconds and longer.
+  if (reached) expect(ms, said).toBeLessThan(2_500 + 3 * (stuck - begin));
 }
 
 test("down, in the middle of stopping the instance", async () => {
@@ -166,7 +166,7 @@ test("down, in the middle of stopping the instance", async () => {
   });
   const ended = await result;
   expect(ended.code, ended.stderr).toBe(130);
-  expect(performance.now() - begin).toBeLessThan(3_000 + begin - start);
+  expect(performance.now() - begin).toBeLessThan(2_500 + 3 * (begin - start));
 });
 
 function text(args: readonly string[], { code, stdout, stderr }: CliResult): string {

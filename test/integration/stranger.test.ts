@@ -107,7 +107,7 @@ describe.skipIf(!hasStranger)("another user of this computer", () => {
         (await serversIn(project.folder)).some(({ pid }) => pid === server!.pid)
           ? { done: false, missing: "its end" }
           : { done: true, value: 0 },
-      { what: "the end of a replica", timeoutMs: 30_000 },
+      { what: "the end of a replica", timeoutMs: 60_000 },
     );
     const heard = await squat(cluster, replica);
     const notOurs = `not ours: uid ${STRANGER} listens on ${at(cluster, replica)}:6379`;
@@ -165,7 +165,7 @@ describe.skipIf(!hasStranger)("another user of this computer", () => {
           const dialled = await dialDirectly(address, 6399, 5_000);
           return "socket" in dialled ? { done: true, value: dialled.socket } : { done: false, missing: dialled.failure };
         },
-        { what: "the foreign node to listen", timeoutMs: 30_000 },
+        { what: "the foreign node to listen", timeoutMs: 60_000 },
       );
       client.write("CLUSTER SET-CONFIG-EPOCH 1000000\r\n");
       // A line has 64 KiB at most.
@@ -180,7 +180,7 @@ describe.skipIf(!hasStranger)("another user of this computer", () => {
             ? { done: true, value: 0 }
             : { done: false, missing: `the foreign node in ${said}` };
         },
-        { what: "the cluster to be taken over", timeoutMs: 90_000 },
+        { what: "the cluster to be taken over", timeoutMs: 120_000 },
       );
       expect(output(await project.run(["cluster", "check", "cluster"]))).toContain(notOurs);
       const up = await project.run(["up", "cluster"]);
@@ -205,7 +205,7 @@ describe.skipIf(!hasStranger)("another user of this computer", () => {
         (await serversIn(join(project.folder, ".redis-lab/replication"))).length > 0
           ? { done: false, missing: "their end" }
           : { done: true, value: 0 },
-      { what: "the end of the servers", timeoutMs: 30_000 },
+      { what: "the end of the servers", timeoutMs: 60_000 },
     );
     const heard = await squat(replication, "redis-28", "redis-38");
     expect(output(await project.run(["start", "replication", "redis-18"]))).not.toMatch(/handed over|failed over/);

@@ -103,9 +103,12 @@ describe("on a terminal", () => {
       stdio: ["pipe", "pipe", "inherit"],
     });
     let seen = "";
+    let typed = false;
     child.stdout.on("data", (chunk: Buffer) => {
       seen += chunk.toString();
-      if (input !== "" && seen.includes(SEEN)) child.stdin.end(input);
+      if (input === "" || typed || !seen.includes(SEEN)) return;
+      typed = true;
+      child.stdin.end(input);
     });
     await once(child, "close");
     return seen;

@@ -90,6 +90,6 @@ async function tryInVain(upgrade: Upgrade): Promise<void> {
       const lost = info.includes("master_link_status:down") && !/^db0:/m.test(info);
       return lost ? { done: true, value: undefined } : { done: false, missing: `the vain try of ${found.instance}` };
     },
-    { what: "a replica that can't read its newer master", timeoutMs: 30_000 },
+    { what: "a replica that can't read its newer master", timeoutMs: 60_000 },
   );
 }

@@ -89,7 +89,7 @@ test("a patient caller is told who holds the lock, and gets it when that one end
         told.push(holder);
         resolve();
       };
-      waiting = withLock("mine", file, "leave mine redis-88", now, async () => order.push("second"), { timeoutMs: 20_000, onWait });
+      waiting = withLock("mine", file, "leave mine redis-88", now, async () => order.push("second"), { timeoutMs: 60_000, onWait });
     });
     await noticed;
     order.push("first");

@@ -63,7 +63,7 @@ describe.each(SERVER_KINDS.slice(0, 1))("over %s", (kind) => {
         started = startSshServer(kind, base.folder, { address, authorizedKey: base.publicKey });
       return emit(event);
     };
-    const connection = await wait(address, { timeoutMs: 30_000 });
+    const connection = await wait(address, { timeoutMs: 60_000 });
     server = await started;
     expect((await connection.run("echo here", { title: "echo" })).stdout).toBe("here\n");
     await connection.close();
@@ -95,7 +95,7 @@ describe.each(SERVER_KINDS.slice(0, 1))("over %s", (kind) => {
             ? `<14>Dec  1 06:00:00 ec2: ${type} ${blob} root@vm`
             : `<14>Dec  1 06:00:00 ec2: 256 ${fingerprint({ blob })} root@vm (ED25519)`;
         try {
-          return await wait(address, { timeoutMs: 30_000, console: () => ["ecdsa-sha2-nistp256 torn", line] });
+          return await wait(address, { timeoutMs: 60_000, console: () => ["ecdsa-sha2-nistp256 torn", line] });
         } finally {
           server = await late[0];
         }
@@ -116,7 +116,7 @@ describe.each(SERVER_KINDS.slice(0, 1))("over %s", (kind) => {
 
   test("one that answers at once is not talked about", async () => {
     server = await startSshServer(kind, base.folder, { authorizedKey: base.publicKey });
-    const connection = await wait(server.address, { timeoutMs: 5_000 });
+    const connection = await wait(server.address, { timeoutMs: 60_000 });
     await connection.close();
     expect(events.filter((event) => event.type !== "notice" && event.step === "boot")).toEqual([]);
   });
