@@ -67,7 +67,7 @@ test("the sentinels of a lab that was brought up before get there by an ordinary
   await waitFor(
     async () =>
       (await project.run(["status", "sentinel"])).code === 0 ? { done: true, value: 0 } : { done: false, missing: "a healthy layout" },
-    { what: "the lab to be up as before", timeoutMs: 60_000 },
+    { what: "the lab to be up as before", timeoutMs: 120_000 },
   );
   // It is taken for a message, and refused for its channel alone.
   for (const host of HOSTS) expect(await ask(host, "PUBLISH", "other", "x")).toMatch(/HELLO/i);
@@ -86,11 +86,11 @@ test("they still fail over, and find each other", async () => {
         ? { done: true, value: 0 }
         : { done: false, missing: `one new master for all: ${seen.join("; ")}` };
     },
-    { what: "the failover", timeoutMs: 60_000 },
+    { what: "the failover", timeoutMs: 120_000 },
   );
   for (const host of HOSTS)
-    await expect.poll(() => ask(host, "SENTINEL", "CKQUORUM", "mymaster"), { timeout: 60_000 }).toMatch(/^OK 3 usable Sentinels/);
+    await expect.poll(() => ask(host, "SENTINEL", "CKQUORUM", "mymaster"), { timeout: 120_000 }).toMatch(/^OK 3 usable Sentinels/);
   await expect
-    .poll(async () => (await project.run(["status", "sentinel"])).stdout, { timeout: 60_000 })
+    .poll(async () => (await project.run(["status", "sentinel"])).stdout, { timeout: 120_000 })
     .toContain("sentinel on local: healthy");
 });
