@@ -11,9 +11,9 @@ export default defineConfig({
     globalSetup: ["test/machines/rig/global-setup.ts"],
     pool: "forks",
     fileParallelism: false,
-    // The first test compiles on a machine, beside whatever else the computer does.
+    // The first test or hook compiles on a machine, beside whatever else the computer does.
     testTimeout: 900_000,
-    hookTimeout: 300_000,
+    hookTimeout: 900_000,
     teardownTimeout: 30_000,
   },
 });

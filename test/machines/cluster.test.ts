@@ -8,6 +8,7 @@ import { expectCluster } from "./support/expect-layout.ts";
 import { clusterOn } from "./support/labs.ts";
 import { leftBehind, writtenSince } from "./support/machine-files.ts";
 import { sharedCache, TestProject } from "./support/project.ts";
+import { currentValue } from "./support/value.ts";
 
 // From bare machines without a compiler to a working cluster, everything that a user may do to it afterwards, and back to bare machines. As root.
 
@@ -168,13 +169,13 @@ test("all machines lose their power: everything is back, and up has nothing to d
   // What was written since the last snapshot is lost with the power (`save 5 1`): the key has to be on every disk first.
   for (const holder of ["redis-38", "redis-48"]) {
     await vi.waitFor(async () => expect(await project.redis(holder, "info", "persistence")).toContain("rdb_changes_since_last_save:0"), {
-      timeout: 30_000,
+      timeout: 120_000,
     });
   }
   await rig.each((machine) => machine.powerCut());
   await rig.each((machine) => machine.start());
   await expectBack();
-  expect(await project.redis("redis-38", "get", "foo")).toBe("a b");
+  expect(await currentValue(project, "foo")).toBe("a b");
 });
 
 /** Whoever is the master now: the boot settings are there, the cluster heals by itself, and `up` finds nothing to do. */
@@ -192,7 +193,8 @@ async function expectBack(): Promise<void> {
 
 test("a backup comes through SSH", async () => {
   const backup = await project.run("cluster backup", [backupFolder()]);
-  expect(backup.output).toContain("redis-38");
+  // Either may be the master since the machines came back, each at its own time.
+  expect(backup.output).toMatch(/redis-[34]8/);
   expect(backup.code).toBe(0);
   expect((await readdir(backupFolder())).filter((name) => name.endsWith(".rdb"))).toHaveLength(3);
 });
@@ -221,7 +223,7 @@ test("down stops everything without losing a key, and up brings it back", async 
   expect(await rig.each((machine) => machine.tryExec("pgrep redis-server"))).toEqual(SEVEN.map(() => expect.objectContaining({ code: 1 })));
   const up = await project.up();
   expect(up.status.healthy).toBe(true);
-  expect(await project.redis("redis-38", "get", "foo")).toBe("kept");
+  expect(await currentValue(project, "foo")).toBe("kept");
 });
 
 test("down --purge leaves the machines as they were", async () => {

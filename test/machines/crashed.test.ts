@@ -53,7 +53,9 @@ const cases = [
         redis: { settings },
         layout: {
           kind: "sentinel",
-          masters: [{ name: "mymaster", master: "redis-18", replicas: ["redis-28", "redis-38"], downAfterMs: 8000 }],
+          masters: [
+            { name: "mymaster", master: "redis-18", replicas: ["redis-28", "redis-38"], downAfterMs: 8000, failoverTimeoutMs: 20_000 },
+          ],
           sentinels: ["redis-18", "redis-28", "redis-38"],
         },
       }),
@@ -83,7 +85,7 @@ describe.each(cases)("$kind", ({ kind, lab, servers }) => {
         if (one !== undefined && whole) return { done: true as const, value: one.host };
         return { done: false as const, missing: all.map(({ host, role, note }) => `${host} ${role} ${note}`).join(", ") };
       },
-      { what: "one master with its replicas", timeoutMs: 90_000, intervalMs: 500 },
+      { what: "one master with its replicas", timeoutMs: 180_000, intervalMs: 500 },
     );
   }
 
@@ -95,7 +97,7 @@ describe.each(cases)("$kind", ({ kind, lab, servers }) => {
       async () => (writer.count >= goal ? { done: true, value: undefined } : { done: false, missing: `${writer.count} of ${goal}` }),
       {
         what: `${more} writes`,
-        timeoutMs: 90_000,
+        timeoutMs: 180_000,
       },
     );
   }

@@ -6,7 +6,7 @@ import { type Rig, startMachines } from "./rig/rig.ts";
 import { expectCluster } from "./support/expect-layout.ts";
 import { clusterOn } from "./support/labs.ts";
 import { leftBehind } from "./support/machine-files.ts";
-import { TestProject } from "./support/project.ts";
+import { type RunningCli, TestProject } from "./support/project.ts";
 
 // An `up` that is killed, or that loses a host in the middle: the next one continues, and ends where an undisturbed one does.
 
@@ -77,13 +77,23 @@ test("the machines are as after an undisturbed run, and a purge finds all of it"
   expect(disturbed).toEqual(undisturbed);
 });
 
+/** Does something to the machines at a line of progress, while redis-lab stands still, so that it does not get on before that is done. */
+async function meanwhile(cli: RunningCli, what: () => Promise<unknown>): Promise<void> {
+  cli.kill("SIGSTOP");
+  try {
+    await what();
+  } finally {
+    cli.kill("SIGCONT");
+  }
+}
+
 test("sshd ends a session in the middle: an error for that host, the others go on, the next run completes", async () => {
   expect((await project.run("down", ["--purge", "--yes"])).code).toBe(0);
   const machine = rig.machine("redis-48");
   let cut: Promise<unknown> | undefined;
   const result = await project.run("up", [], {
-    onLine(line) {
-      if (line.startsWith("redis-48 folders")) cut ??= machine.exec("pkill -KILL -f '^sshd: root@notty'");
+    onLine(line, cli) {
+      if (line.startsWith("redis-48 folders")) cut ??= meanwhile(cli, () => machine.exec("pkill -KILL -f '^sshd: root@notty'"));
     },
   });
   await cut;
@@ -100,8 +110,8 @@ test("a cable pulled in the middle: an error for that host, the others go on, th
   const machine = rig.machine("redis-58");
   let cut: Promise<unknown> | undefined;
   const result = await project.run("up", [], {
-    onLine(line) {
-      if (line.startsWith("redis-58 sysctl")) cut ??= machine.linkDown();
+    onLine(line, cli) {
+      if (line.startsWith("redis-58 sysctl")) cut ??= meanwhile(cli, () => machine.linkDown());
     },
   });
   await cut;

@@ -91,6 +91,13 @@ test("a server of the build that runs outside of its unit is named, and nothing 
   const machine = rig.machine("redis-28");
   await machine.exec("cp -p /apps/redis/bin/redis-server /usr/local/bin/redis-server");
   await machine.exec("/apps/redis/bin/redis-server --port 7777 --daemonize yes --dir /tmp --pidfile /tmp/by-hand.pid");
+  await waitFor(
+    async () => {
+      const { stdout } = await machine.tryExec("/apps/redis/bin/redis-cli -p 7777 ping");
+      return stdout === "PONG\n" ? { done: true, value: undefined } : { done: false, missing: "its answer" };
+    },
+    { what: "the server to listen", timeoutMs: 60_000 },
+  );
   const purge = await project.run("down", ["--purge", "--yes"]);
   expect(purge.code).toBe(1);
   expect(purge.stdout).toMatch(/redis-28: process \d+ \(\S*redis-server \S*:7777\) still runs from the lab's build/);
@@ -99,7 +106,7 @@ test("a server of the build that runs outside of its unit is named, and nothing 
   await waitFor(
     async () =>
       (await machine.tryExec("pgrep -x redis-server")).code === 0 ? { done: false, missing: "its end" } : { done: true, value: undefined },
-    { what: "the end of the server", timeoutMs: 30_000 },
+    { what: "the end of the server", timeoutMs: 60_000 },
   );
   expect((await project.up()).status.healthy).toBe(true);
 });

@@ -15,10 +15,10 @@ afterAll(async () => {
   await rig?.stop();
 });
 
-/** What a TCP client sees within a second. */
+/** What a TCP client sees within three seconds. */
 function probe(address: string, port: number): Promise<string> {
   return new Promise((resolve) => {
-    const socket = connect({ host: address, port, timeout: 1000 });
+    const socket = connect({ host: address, port, timeout: 3_000 });
     const end = (seen: string) => {
       socket.destroy();
       resolve(seen);
@@ -59,7 +59,7 @@ test("kernel settings take writes and go back to the defaults by a reboot", asyn
 test("a reboot asked for over SSH comes back too", async () => {
   await rig.ssh("redis-28", "echo 1 > /run/gone; systemctl reboot");
   await expect
-    .poll(async () => (await rig.ssh("redis-28", "ls /run/gone", { timeoutS: 1 })).stderr, { timeout: 20_000 })
+    .poll(async () => (await rig.ssh("redis-28", "ls /run/gone", { timeoutS: 5 })).stderr, { timeout: 300_000 })
     .toContain("No such file");
 });
 
@@ -83,7 +83,7 @@ test("a pulled cable is silence until it is back", async () => {
 
 test("a blocked port is silent one way and for one pair only", async () => {
   const knock = (from: string, address: string) =>
-    rig.machine(from).tryExec(`timeout 2 python3 -c 'import socket; socket.create_connection(("${address}", 22), 1)'`);
+    rig.machine(from).tryExec(`python3 -c 'import socket; socket.create_connection(("${address}", 22), 3)'`);
   const undo = await rig.blockPort("redis-18", "redis-28", 22);
   expect((await knock("redis-18", "192.168.1.28")).stderr).toContain("timed out");
   expect((await knock("redis-28", "192.168.1.18")).code).toBe(0);

@@ -70,7 +70,10 @@ afterAll(async () => {
   if (copies !== undefined) await rm(copies, { recursive: true, force: true });
 });
 
-/** Starts every verb, pulls the cable once each of them is connected, and gives what they end with. @param then what else happens to each */
+/**
+ * Starts every verb, pulls the cable once each of them is logged in, and gives what they end with. One that is logged in stands still until all are: it would give the silent server up
+ * after ten seconds, and the last of so many may take longer to get there. @param then what else happens to each
+ */
 async function cutOff(then: (kill: (signal: NodeJS.Signals) => void) => void): Promise<(CliResult & { readonly verb: string })[]> {
   const machine = rig.machine(SILENT.name);
   await machine.exec("systemctl kill --signal=SIGSTOP redis");
@@ -82,9 +85,10 @@ async function cutOff(then: (kill: (signal: NodeJS.Signals) => void) => void): P
         return { verb, ...project.start(verb, words, { folder }) };
       }),
     );
-    await Promise.all(running.map(({ verb, pid }) => untilConnected(verb, pid)));
+    await untilLoggedIn(running, (verb) => verb.kill("SIGSTOP"));
     await machine.linkDown();
     const cut = performance.now();
+    for (const { kill } of running) kill("SIGCONT");
     for (const { kill } of running) then(kill);
     return await Promise.all(
       running.map(async ({ verb, ended }) => {
@@ -98,26 +102,51 @@ async function cutOff(then: (kill: (signal: NodeJS.Signals) => void) => void): P
   }
 }
 
-/** The process has an open connection to the sshd of the host that is going to be silent: state 01 in /proc/net/tcp (proc_net_tcp of the kernel's documentation). */
-async function untilConnected(verb: string, pid: number): Promise<void> {
-  const [a, b, c, d] = SILENT.address.split(".").map((byte) => Number(byte).toString(16).toUpperCase().padStart(2, "0"));
-  const remote = `${d}${c}${b}${a}:0016`;
+/** Waits until the silent host has let each of them in. @param met called with each as soon as it is */
+async function untilLoggedIn<T extends { readonly verb: string; readonly pid: number }>(
+  verbs: readonly T[],
+  met: (verb: T) => void,
+): Promise<void> {
+  const left = new Set(verbs);
   await waitFor(
     async () => {
-      const table = await readFile("/proc/self/net/tcp", "utf8");
-      const inodes = table.split("\n").flatMap((line) => {
-        const [, , to, state, , , , , , inode] = line.trim().split(/\s+/);
-        return to === remote && state === "01" ? [`socket:[${inode}]`] : [];
-      });
-      // The connection of `ssh` is that of OpenSSH's program.
-      const children = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
-      const files = await Promise.all([pid, ...children.split(" ").filter(Boolean)].map(openFiles));
-      const links = files.flat();
-      return links.some((link) => inodes.includes(link))
-        ? { done: true, value: undefined }
-        : { done: false, missing: `a connection of ${verb} to ${SILENT.name}` };
+      const [inodes, ports] = [await connections(), await loggedIn()];
+      for (const each of left) {
+        // The connection of `ssh` is that of OpenSSH's program.
+        const children = await readFile(`/proc/${each.pid}/task/${each.pid}/children`, "utf8").catch(() => "");
+        const files = await Promise.all([each.pid, ...children.split(" ").filter(Boolean)].map(openFiles));
+        if (!files.flat().some((link) => ports.has(inodes.get(link) ?? 0))) continue;
+        met(each);
+        left.delete(each);
+      }
+      if (left.size === 0) return { done: true, value: undefined };
+      return { done: false, missing: [...left].map(({ verb }) => `a login of ${verb} to ${SILENT.name}`).join(", ") };
     },
-    { what: `${verb} to be connected`, timeoutMs: 120_000, intervalMs: 50 },
+    { what: "all verbs to be logged in", timeoutMs: 240_000, intervalMs: 50 },
+  );
+}
+
+/** Open connections from here to the silent host's sshd: local port by `socket:[INODE]`. State 01 in /proc/net/tcp (proc_net_tcp of the kernel's documentation). */
+async function connections(): Promise<ReadonlyMap<string, number>> {
+  const [a, b, c, d] = SILENT.address.split(".").map((byte) => Number(byte).toString(16).toUpperCase().padStart(2, "0"));
+  const remote = `${d}${c}${b}${a}:0016`;
+  const table = await readFile("/proc/self/net/tcp", "utf8");
+  return new Map(
+    table.split("\n").flatMap((line): [string, number][] => {
+      const [, from = "", to, state, , , , , , inode] = line.trim().split(/\s+/);
+      return to === remote && state === "01" ? [[`socket:[${inode}]`, Number.parseInt(from.split(":")[1] ?? "", 16)]] : [];
+    }),
+  );
+}
+
+/** Ports of those whom the silent host's sshd has let in: before that a connection has a second process, which has no rights. */
+async function loggedIn(): Promise<ReadonlySet<number>> {
+  const text = await rig.machine(SILENT.name).exec("ss -tnpH state established '( sport = :22 )'");
+  return new Set(
+    text.split("\n").flatMap((line) => {
+      const owners = line.match(/pid=\d+/g) ?? [];
+      return owners.length === 1 ? Number(/:(\d+)\s+users/.exec(line)?.[1]) : [];
+    }),
   );
 }
 

@@ -48,7 +48,7 @@ export async function killCgroup(folder: string): Promise<void> {
       }
       return { done: false, missing: `the end of the processes ${pids.join(" ")}` };
     },
-    { what: `the processes of ${folder} to end`, timeoutMs: 10_000, intervalMs: 10 },
+    { what: `the processes of ${folder} to end`, timeoutMs: 60_000, intervalMs: 10 },
   );
 }
 
@@ -59,6 +59,6 @@ export async function removeCgroup(folder: string): Promise<void> {
       for (const each of await foldersOf(folder)) await rmdir(each).catch(() => undefined);
       return existsSync(folder) ? { done: false, missing: "an empty cgroup" } : { done: true, value: undefined };
     },
-    { what: `the cgroup ${folder} to become empty`, timeoutMs: 10_000, intervalMs: 20 },
+    { what: `the cgroup ${folder} to become empty`, timeoutMs: 60_000, intervalMs: 20 },
   );
 }

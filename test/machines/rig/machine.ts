@@ -73,22 +73,22 @@ export class Machine {
     });
   }
 
-  /** Starts a machine that is off: plugs the cable in and waits for sshd. */
+  /** Starts a machine that is off: plugs the cable in and waits until it has booted. */
   async start(): Promise<void> {
     if (this.#nspawn === undefined) await this.#boot();
     await this.linkUp();
-    await this.waitForSsh();
+    await this.#waitForBoot();
   }
 
-  /** Orderly reboot from inside; resolves when sshd answers again. */
+  /** Orderly reboot from inside; resolves when it has booted again. */
   async reboot(): Promise<void> {
     const boots = this.#boots;
     await this.exec("systemctl --no-block reboot");
     await waitFor(async () => (this.#boots > boots ? { done: true, value: undefined } : { done: false, missing: "its second boot" }), {
       what: `${this.name} to reboot`,
-      timeoutMs: 100_000,
+      timeoutMs: 300_000,
     });
-    await this.waitForSsh();
+    await this.#waitForBoot();
   }
 
   /** The network goes first, so that peers see silence instead of closed connections; then everything stops at once. `start` brings it back with its disk as it was. */
@@ -132,13 +132,19 @@ export class Machine {
         async () => ((await hasBanner(this.address)) ? { done: true, value: undefined } : { done: false, missing: "its greeting" }),
         {
           what: `sshd of ${this.name} (${this.address})`,
-          timeoutMs: 60_000,
+          timeoutMs: 180_000,
           intervalMs: 30,
         },
       );
     } catch (error) {
       throw new Error(`${String(error)}\nconsole:\n${(await this.console()).slice(-3000)}`);
     }
+  }
+
+  /** sshd greets before the boot has ended: until then it lets only root in (pam_nologin), and units that a test looks for may not have been started. What has failed is for a test to say. */
+  async #waitForBoot(): Promise<void> {
+    await this.waitForSsh();
+    await this.tryExec("systemctl is-system-running --wait");
   }
 
   async #makeDisk(): Promise<void> {
@@ -215,7 +221,7 @@ export class Machine {
         const children = (await readFile(`/proc/${nspawn}/task/${nspawn}/children`, "utf8").catch(() => "")).trim();
         return children === "" ? { done: false, missing: "its first process" } : { done: true, value: Number(children.split(" ")[0]) };
       },
-      { what: `${this.name} to run`, timeoutMs: 5000, intervalMs: 20 },
+      { what: `${this.name} to run`, timeoutMs: 60_000, intervalMs: 20 },
     );
   }
 }
@@ -225,7 +231,7 @@ const NSPAWN = `echo $$ > "$1/cgroup.procs" && exec systemd-nspawn -q --register
 /** Whether sshd greets: an open port alone may still be a machine that is going down. */
 function hasBanner(address: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ host: address, port: 22, timeout: 500 });
+    const socket = connect({ host: address, port: 22, timeout: 2_000 });
     const end = (seen: boolean) => {
       socket.destroy();
       resolve(seen);

@@ -106,10 +106,10 @@ export class Writer {
     const secrets = JSON.parse(await readFile(this.#secretsFile, "utf8")) as { readonly password: string; readonly previous?: string };
     const passwords = [secrets.password, ...(secrets.previous === undefined ? [] : [secrets.previous])];
     const dial = async (to: string, port: number) => {
-      const dialled = await dialDirectly(to, port, 2_000);
+      const dialled = await dialDirectly(to, port, 20_000);
       if ("failure" in dialled) throw new Error(dialled.failure);
       return dialled.socket;
     };
-    return connectRedis({ address, port: 6379 }, dial, { passwords, timeoutMs: 5_000 });
+    return connectRedis({ address, port: 6379 }, dial, { passwords, timeoutMs: 20_000 });
   }
 }
