@@ -8,6 +8,8 @@ import { waitFor } from "../../lib/base/wait.ts";
 import { root } from "../support/source-files.ts";
 
 const environment = process.env;
+/** A time-out before which a shell has begun and said so, also on a busy computer. */
+const LONG_ENOUGH_MS = 3_000;
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "redis-lab-process-"));
@@ -54,7 +56,7 @@ describe("a program that runs to its end", () => {
 
 describe("the end of a program that does not end by itself", () => {
   test("comes at its time-out, with its children, even unwilling ones", async () => {
-    const run = await sh("trap '' TERM; sleep 300 & echo $!; wait; wait; sleep 300", { timeoutMs: 200, graceMs: 300 });
+    const run = await sh("trap '' TERM; sleep 300 & echo $!; wait; wait; sleep 300", { timeoutMs: LONG_ENOUGH_MS, graceMs: 300 });
     expect(run).toMatchObject({ exitCode: null, timedOut: true });
     await gone(Number(run.stdout));
   });
@@ -68,7 +70,7 @@ describe("the end of a program that does not end by itself", () => {
         (await readFile(file, "utf8").catch(() => "")).trim() === ""
           ? { done: false, missing: "the child" }
           : { done: true, value: undefined },
-      { what: "the child to run", timeoutMs: 10_000 },
+      { what: "the child to run", timeoutMs: 60_000 },
     );
     await running.stop();
     const pid = (await readFile(file, "utf8")).trim();
@@ -77,14 +79,16 @@ describe("the end of a program that does not end by itself", () => {
         const state = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
         return state === "" || /\) Z /.test(state) ? { done: true, value: undefined } : { done: false, missing: state };
       },
-      { what: "the child to end", timeoutMs: 10_000 },
+      { what: "the child to end", timeoutMs: 60_000 },
     );
   });
 
   test("does not wait for a daemon that holds the output", async () => {
-    const run = await sh("setsid sleep 300 & echo $!", { timeoutMs: 200, graceMs: 200 });
+    const run = await sh("setsid sleep 300 & echo $!", { timeoutMs: LONG_ENOUGH_MS, graceMs: 200 });
     expect(run.timedOut).toBe(true);
-    process.kill(Number(run.stdout), "SIGKILL");
+    const pid = Number(run.stdout);
+    expect(pid).toBeGreaterThan(1);
+    process.kill(pid, "SIGKILL");
   });
 
   test("comes with the caller's abort, which is also heard when it came first", async () => {
@@ -112,7 +116,7 @@ describe("the end of a program that does not end by itself", () => {
   });
 
   test("can be asked for by the end of its descriptor 3", async () => {
-    const child = startProgram("sh", ["-c", "cat <&3; exit 5"], { environment, stopBy: "descriptor-3" });
+    const child = startProgram("sh", ["-c", "cat <&3; exit 5"], { environment, stopBy: "descriptor-3", graceMs: 60_000 });
     await child.stop();
     expect(await child.ended).toMatchObject({ exitCode: 5, signal: undefined });
     // One that ends by itself does not wait for our end of it.
@@ -207,11 +211,12 @@ describe("why a program could not be started", () => {
 });
 
 async function gone(pid: number): Promise<void> {
+  expect(pid).toBeGreaterThan(1);
   await waitFor(
     async () => {
       const state = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
       return state === "" || /\) Z /.test(state) ? { done: true, value: undefined } : { done: false, missing: `end of ${state}` };
     },
-    { what: `process ${pid} to end`, timeoutMs: 5_000, intervalMs: 50 },
+    { what: `process ${pid} to end`, timeoutMs: 60_000, intervalMs: 50 },
   );
 }

@@ -68,7 +68,7 @@ describe("resolveSource", () => {
       cacheFolder: join(folder, "cache"),
       emit: (event) => events.push(event),
       releaseSite: `${site}/releases`,
-      connectTimeoutMs: 400,
+      connectTimeoutMs: 60_000,
       ...more,
     });
   const kept = async () => (await readdir(join(folder, "cache", "sources")).catch(() => [])).filter((name) => name.endsWith(".tar.gz"));
@@ -95,7 +95,7 @@ describe("resolveSource", () => {
 
   it("names the options when nobody answers", async () => {
     answer = () => ({ silent: true });
-    const failure = resolve({ kind: "release", mirrors: ["http://127.0.0.1:20001/x"], sha256: tarball.sha256 });
+    const failure = resolve({ kind: "release", mirrors: ["http://127.0.0.1:20001/x"], sha256: tarball.sha256 }, { connectTimeoutMs: 400 });
     await expect(failure).rejects.toMatchObject({
       code: "source.unreachable",
       what: expect.stringMatching(/no answer within 0.4 s[\s\S]*ECONNREFUSED/),

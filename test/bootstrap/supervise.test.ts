@@ -30,7 +30,7 @@ describe("the supervisor of this computer, with real servers", () => {
     supervisor = openSupervisor(
       openLocalConnection(host!.name),
       { placement, host: host!, secrets: SECRETS },
-      { ready: answers, startTimeoutMs: 10_000 },
+      { ready: answers, startTimeoutMs: 60_000 },
     );
   });
   afterEach(() => boot.clean());
@@ -82,6 +82,7 @@ describe("the supervisor of this computer, with real servers", () => {
   it("clears a stale pid file, and leaves a foreign process alone that has its number", async () => {
     const before = await pid();
     process.kill(before!, "SIGKILL");
+    await expect.poll(() => supervisor.state(instance), { timeout: 60_000 }).toMatchObject({ process: undefined });
     const sleeper = spawn("sleep", ["60"], { stdio: "ignore" });
     try {
       await writeFile(instance.pidFile, `${sleeper.pid}\n`);

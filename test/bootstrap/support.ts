@@ -181,5 +181,7 @@ export function answers(instance: PlacedInstance): Promise<Attempt<unknown>> {
       resolve({ done: true, value: undefined });
     });
     socket.once("error", (error) => resolve({ done: false, missing: error.message }));
+    // One that ends is closed without an error.
+    socket.once("close", () => resolve({ done: false, missing: "an answer" }));
   });
 }

@@ -144,7 +144,7 @@ describe.skipIf(!hasStranger)("another user of the computer", () => {
       await expect(assertNoStranger(socket, { address, port: 6379 })).rejects.toMatchObject({ code: "connection.of-a-stranger" });
       await waitFor(async () => (socket.destroyed ? { done: true, value: 0 } : { done: false, missing: "the end of the connection" }), {
         what: "the connection to be closed",
-        timeoutMs: 10_000,
+        timeoutMs: 60_000,
       });
       expect(stranger.heard()).toBe("");
       // One that is trusted hears what is said.

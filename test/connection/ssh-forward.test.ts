@@ -67,7 +67,7 @@ describe.each(SERVER_KINDS)("ports over %s", (kind) => {
         (await connection.probe(address, 2300, 300)) === "timeout"
           ? { done: true, value: undefined }
           : { done: false, missing: "time-out" },
-      { what: "the queue to be full", timeoutMs: 5_000 },
+      { what: "the queue to be full", timeoutMs: 60_000 },
     );
     await expect(connection.dial(address, 2300, 300)).rejects.toMatchObject({ code: "connection.dial-timeout" });
     for (const socket of fill) socket.destroy();

@@ -251,17 +251,13 @@ describe.each(SERVER_KINDS)("logging in over %s", (kind) => {
 
     it("tries a closed port again, until something listens", async () => {
       const address = nextAddress();
-      let late: SshServer | undefined;
+      let late: Promise<SshServer> | undefined;
       const events: LabEvent[] = [];
       const connection = await open("redis-18", settings({ address, port: server.port }), {
         retries: 5,
         emit: (event) => {
           events.push(event);
-          if (late === undefined && event.type === "progress") {
-            void startSshServer(kind, base.folder, { address, authorizedKey: base.publicKey }).then((started) => {
-              late = started;
-            });
-          }
+          if (event.type === "progress") late ??= startSshServer(kind, base.folder, { address, authorizedKey: base.publicKey });
         },
       });
       expect(events[0]).toMatchObject({
@@ -271,7 +267,8 @@ describe.each(SERVER_KINDS)("logging in over %s", (kind) => {
         detail: expect.stringContaining("connection.refused"),
       });
       await connection.close();
-      await late?.stop();
+      // It may answer before it is known here to have started.
+      await (await late)?.stop();
       await expect(open("redis-18", settings({ address, port: server.port }))).rejects.toMatchObject({
         code: "connection.refused",
         what: expect.stringContaining(`${server.user}@${address} port ${server.port}`),

@@ -59,7 +59,7 @@ const [vm] = planVms(defineLab(clusterInput())).vms;
 test("without script there is a reason instead of lines", async () => {
   if (vm === undefined) throw new Error("a lab has hosts");
   const watch = watchConsole(vm, { scriptProgram: "script-that-is-not-there" });
-  await expect.poll(watch.trouble).toMatch(/^there is no script-that-is-not-there on this computer/);
+  await expect.poll(watch.trouble, { timeout: 60_000 }).toMatch(/^there is no script-that-is-not-there on this computer/);
   expect(watch.last()).toEqual([]);
   await watch.stop();
   await watch.stop();
@@ -73,7 +73,7 @@ test("without virsh too", async () => {
     await symlink("/usr/bin/script", join(folder, "script"));
     process.env["PATH"] = folder;
     const watch = watchConsole(vm);
-    await expect.poll(watch.trouble).toMatch(/^there is no virsh on this computer|^there is no script/);
+    await expect.poll(watch.trouble, { timeout: 60_000 }).toMatch(/^there is no virsh on this computer|^there is no script/);
     expect(watch.last()).toEqual([]);
     await watch.stop();
   } finally {

@@ -109,11 +109,11 @@ describe("the run of a program", () => {
 
   test("one that hangs is ended with its children", async () => {
     await program(`sleep 100 & echo $! > ${folder}/pid; wait`);
-    await expect(virsh("qemu:///system", ["list"], { timeoutMs: 300 })).rejects.toMatchObject({ code: "libvirt.time-out" });
+    await expect(virsh("qemu:///system", ["list"], { timeoutMs: 3_000 })).rejects.toMatchObject({ code: "libvirt.time-out" });
     const pid = Number(await readFile(join(folder, "pid"), "utf8"));
     // Gone, or dead and not yet buried by whoever inherited it.
     const state = async () => /^State:\s+(\w)/m.exec(await readFile(`/proc/${pid}/status`, "utf8").catch(() => ""))?.[1] ?? "Z";
-    await expect.poll(state).toBe("Z");
+    await expect.poll(state, { timeout: 60_000 }).toBe("Z");
   });
 
   test("an abort ends it too", async () => {

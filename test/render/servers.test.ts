@@ -84,7 +84,7 @@ async function start(instance: PlacedInstance): Promise<RedisClient> {
         (error: unknown) => ({ done: false, missing: String(error) }) as const,
       );
     },
-    { what: instance.id, timeoutMs: 10_000, intervalMs: 20 },
+    { what: instance.id, timeoutMs: 60_000, intervalMs: 20 },
   );
   clients.push(client);
   return client;
@@ -213,7 +213,7 @@ describe("the sentinel lab", () => {
           ? { done: true, value: undefined }
           : { done: false, missing: `replicas: ${seen} ${slave0} ${slave1}` };
       },
-      { what: "both replicas", timeoutMs: 40_000 },
+      { what: "both replicas", timeoutMs: 60_000 },
     );
     const sentinels = await Promise.all(["redis-18", "redis-28", "redis-38"].map((host) => start(instance(placement, `${host}:26379`))));
     for (const client of sentinels) {
@@ -224,7 +224,7 @@ describe("the sentinel lab", () => {
             ? { done: true, value: told }
             : { done: false, missing: JSON.stringify(told) };
         },
-        { what: "all to see each other", timeoutMs: 40_000 },
+        { what: "all to see each other", timeoutMs: 60_000 },
       );
       expect(seen).toMatchObject({
         flags: "master",
@@ -264,7 +264,7 @@ describe("the local form", () => {
         const text = await readFile(placed.pidFile, "utf8").catch(() => "");
         return text.endsWith("\n") ? { done: true, value: Number(text) } : { done: false, missing: placed.pidFile };
       },
-      { what: "the pid file", timeoutMs: 10_000, intervalMs: 20 },
+      { what: "the pid file", timeoutMs: 60_000, intervalMs: 20 },
     );
     process.kill(pid, "SIGTERM");
     await waitFor(
@@ -272,7 +272,7 @@ describe("the local form", () => {
         const left = await readFile(placed.pidFile, "utf8").catch(() => undefined);
         return left === undefined ? { done: true, value: undefined } : { done: false, missing: `the end of ${pid}` };
       },
-      { what: "the daemon to end", timeoutMs: 10_000, intervalMs: 20 },
+      { what: "the daemon to end", timeoutMs: 60_000, intervalMs: 20 },
     );
   });
 });

@@ -114,7 +114,7 @@ describe("AOF", () => {
         const busy = /aof_rewrite_(in_progress|scheduled):1/.test(info);
         return busy ? { done: false, missing: "its end" } : { done: true, value: undefined };
       },
-      { what: "the AOF to be rewritten", timeoutMs: 20_000, intervalMs: 20 },
+      { what: "the AOF to be rewritten", timeoutMs: 60_000, intervalMs: 20 },
     );
     await must(outside.client, [["SET", "since", "then"]]);
     const report = await importing(await aofOf());
@@ -202,7 +202,7 @@ console.log(/process_id:(\\d+)/.exec(String(await server.client.call(["INFO"])))
         ? { done: true, value: undefined }
         : { done: false, missing: `the end of ${pid}, and of ${left} files or folders` };
     },
-    { what: "the server to end", timeoutMs: 10_000, intervalMs: 20 },
+    { what: "the server to end", timeoutMs: 60_000, intervalMs: 20 },
   );
 });
 

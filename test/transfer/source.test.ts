@@ -78,7 +78,7 @@ describe("a source that is refused before anything is read", () => {
         const [reply] = await other.client.callAll([["SET", "of another cluster", "v"]]);
         return reply === "OK" ? { done: true, value: undefined } : { done: false, missing: String(reply) };
       },
-      { what: "a cluster of one", timeoutMs: 10_000 },
+      { what: "a cluster of one", timeoutMs: 60_000 },
     );
     await expect(importInto(lab, other.client)).rejects.toMatchObject({
       code: "cluster.source-is-cluster",
@@ -106,17 +106,19 @@ describe("a source that is refused before anything is read", () => {
     const master = await startOutside();
     const replica = await startOutside();
     await fill(master.client, 3, "replicated:");
-    await replica.client.call(["SLAVEOF", master.server.address, master.server.port]);
+    // Nothing listens there: it does not get into step while it is looked at.
+    await replica.client.call(["SLAVEOF", master.server.address, 6380]);
     await expect(importInto(lab, replica.client)).rejects.toMatchObject({
       code: "cluster.source-loading",
       what: expect.stringMatching(/master/),
     });
+    await replica.client.call(["SLAVEOF", master.server.address, master.server.port]);
     await waitFor(
       async () => {
         const keys = await replica.client.call(["DBSIZE"]);
         return keys === 3 ? { done: true, value: undefined } : { done: false, missing: `three keys, not ${keys}` };
       },
-      { what: "the replica to be in step", timeoutMs: 20_000 },
+      { what: "the replica to be in step", timeoutMs: 60_000 },
     );
     await expect(importInto(lab, replica.client, { mode: "move" })).rejects.toMatchObject({
       code: "cluster.source-is-replica",

@@ -29,7 +29,7 @@ export async function startOutside(
     ...rest,
     config: `${options.config ?? ""}\n${password === undefined ? "" : `requirepass ${password}`}`,
   });
-  const client = await connectRedis(server, dial, { passwords: password === undefined ? [] : [password], timeoutMs: 10_000 });
+  const client = await connectRedis(server, dial, { passwords: password === undefined ? [] : [password], timeoutMs: 60_000 });
   return {
     server,
     client,

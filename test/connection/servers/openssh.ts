@@ -53,7 +53,7 @@ ${props.config.join("\n")}
       if (child.exitCode !== null) throw new Error(`sshd ended with ${child.exitCode}:\n${log}`);
       return (await answers(props.address, props.port)) ? { done: true, value: undefined } : { done: false, missing: log };
     },
-    { what: "sshd to listen", timeoutMs: 10_000, intervalMs: 20 },
+    { what: "sshd to listen", timeoutMs: 60_000, intervalMs: 20 },
   );
   return {
     address: props.address,

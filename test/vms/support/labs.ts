@@ -30,7 +30,13 @@ async function onVms(): Promise<Pick<LabInput, "redis" | "libvirt">> {
 }
 
 export async function sentinelOnVms(): Promise<LabInput> {
-  return sentinelInput({ ...(await onVms()), hosts: numberedHosts("192.168.1", [18, 28, 38], { 18: { vcpus: 2 } }) });
+  // Sentinels whose votes were split try again after twice the failover time-out: 6 minutes where nothing else is said.
+  const monitor = { name: "mymaster", master: "redis-18", replicas: ["redis-28", "redis-38"], quorum: 2, failoverTimeoutMs: 60_000 };
+  return sentinelInput({
+    ...(await onVms()),
+    hosts: numberedHosts("192.168.1", [18, 28, 38], { 18: { vcpus: 2 } }),
+    layout: { kind: "sentinel", masters: [monitor], sentinels: ["redis-18", "redis-28", "redis-38"] },
+  });
 }
 
 /** @param changes what differs from the shipped lab; `redis` and `libvirt` are laid over those of the rig */

@@ -1,7 +1,8 @@
+import { waitFor } from "../../../lib/base/wait.ts";
 import { dialDirectly } from "../../../lib/connection/sockets.ts";
 import { connectRedis } from "../../../lib/redis/client.ts";
 import { RedisReplyError } from "../../../lib/redis/reply-error.ts";
-import type { RedisClient, Reply } from "../../../lib/redis/types.ts";
+import type { Argument, RedisClient, Reply } from "../../../lib/redis/types.ts";
 
 /** A client of a cluster that knows its values by heart: `key-N` is `value-N`. */
 export class Values {
@@ -14,9 +15,15 @@ export class Values {
     this.#password = password;
   }
 
+  /** Returns when a replica has each of them: a master that is switched off takes with it what it alone had. */
   async write(count: number): Promise<void> {
     await this.#each(count, async (call, number) => {
       await call(["SET", `key-${number}`, `value-${number}`]);
+      await waitFor(
+        async () =>
+          Number(await call(["WAIT", 1, 5_000])) > 0 ? { done: true, value: undefined } : { done: false, missing: `key-${number}` },
+        { what: "a replica to have what was written", timeoutMs: 120_000 },
+      );
     });
   }
 
@@ -29,10 +36,10 @@ export class Values {
     return missing;
   }
 
-  async #each(count: number, work: (call: (words: readonly string[]) => Promise<Reply>, number: number) => Promise<void>): Promise<void> {
+  async #each(count: number, work: (call: (words: readonly Argument[]) => Promise<Reply>, number: number) => Promise<void>): Promise<void> {
     const clients = new Map<string, RedisClient>();
     let at = this.#members[0] ?? "";
-    const call = async (words: readonly string[]): Promise<Reply> => {
+    const call = async (words: readonly Argument[]): Promise<Reply> => {
       const client = clients.get(at) ?? (await this.#connect(at));
       clients.set(at, client);
       try {

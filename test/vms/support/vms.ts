@@ -25,7 +25,7 @@ export async function rebootHosts(project: VmProject, lab: string, hosts: readon
         ? { done: true, value: undefined }
         : { done: false, missing: `the login prompt of ${missing.join(", ")}` };
     },
-    { what: `${hosts.length} hosts to reboot`, timeoutMs: 400_000, intervalMs: 1_000 },
+    { what: `${hosts.length} hosts to reboot`, timeoutMs: 600_000, intervalMs: 1_000 },
   );
 }
 
@@ -52,7 +52,7 @@ export async function waitForPromotion(project: VmProject, lab: string, gone: st
         ? { done: false, missing: rows.map(({ instance, role, state }) => `${instance} ${role} ${state}`).join(", ") }
         : { done: true, value: promoted.instance };
     },
-    { what: `one of ${candidates.join(", ")} to be promoted in the place of ${gone}`, timeoutMs: 180_000, intervalMs: 1_000 },
+    { what: `one of ${candidates.join(", ")} to be promoted in the place of ${gone}`, timeoutMs: 360_000, intervalMs: 1_000 },
   );
 }
 
