@@ -12,7 +12,7 @@ import type { Placement } from "../lab/placement.ts";
 import { programsOf } from "../redis/products.ts";
 import { wordsOf } from "../redis/words.ts";
 import { intoCache, sha256OfFile } from "./cache.ts";
-import { artifactDamaged, buildFailed, commandFailed } from "./errors.ts";
+import { artifactDamaged, buildFailed } from "./errors.ts";
 import type { HostFacts } from "./facts.ts";
 import { BUILD_ROOT } from "./facts-script.ts";
 import type { ResolvedSource } from "./source.ts";
@@ -170,23 +170,19 @@ async function compile(
   progress: (detail: string) => void,
 ): Promise<Artifact> {
   const { key, source, cacheFolder, signal } = request;
-  // Always a fresh folder and a fresh unpack: a tree where make failed once is poisoned (deps, .make-settings). What a cut connection left is cleared away.
-  const made = await connection.run(
-    sh`find ${BUILD_ROOT} -maxdepth 1 -name 'redis-lab-build.*' -user "$(id -u)" -mmin +360 -exec rm -rf {} + 2>/dev/null; mktemp -d ${`${BUILD_ROOT}/redis-lab-build.XXXXXX`}`,
-    { title: "make a build folder", root: true, signal },
-  );
-  const folder = made.stdout.trim();
-  if (made.exitCode !== 0 || !folder.startsWith(`${BUILD_ROOT}/redis-lab-build.`)) throw commandFailed(connection.host, "build", made);
+  const input = await readFile(source.tarball);
+  let folder: string | undefined;
   try {
-    await connection.upload(source.tarball, `${folder}/source.tar.gz`, { mode: 0o600 });
     const started = performance.now();
     let told = 0;
-    const result = await connection.run(buildScript(folder, request), {
+    const result = await connection.run(buildScript(request), {
       title: "make",
       root: true,
+      input,
       timeoutMs: BUILD_TIMEOUT_MS,
       signal,
       onLine: (line) => {
+        folder ??= /^folder (\S+)$/.exec(line)?.[1];
         const seconds = Math.floor((performance.now() - started) / 1000);
         if (seconds <= told || line.trim() === "") return;
         told = seconds;
@@ -194,31 +190,39 @@ async function compile(
       },
     });
     const sum = /^artifact ([0-9a-f]{64})$/m.exec(result.stdout)?.[1];
-    if (result.exitCode !== 0 || sum === undefined) throw buildFailed(connection.host, result, buildHint(result.stdout + result.stderr));
+    if (result.exitCode !== 0 || sum === undefined || folder === undefined)
+      throw buildFailed(connection.host, result, buildHint(result.stdout + result.stderr));
     const path = artifactPath(cacheFolder, key);
+    const made = `${folder}/redis.tar.gz`;
     await intoCache(path, async (temporary) => {
-      await connection.download(`${folder}/redis.tar.gz`, temporary);
+      await connection.download(made, temporary);
       if ((await sha256OfFile(temporary)) !== sum)
         throw artifactDamaged(connection.host, "the compiled programs arrived with another checksum.");
     });
     await intoCache(`${path}.sha256`, (temporary) => writeFile(temporary, `${sum}\n`));
     return { key, path, sha256: sum, bytes: (await stat(path)).size };
   } finally {
-    await connection.run(sh`rm -rf -- ${folder}`, { title: "remove the build folder", root: true }).catch(() => {});
+    if (folder !== undefined)
+      await connection.run(sh`rm -rf -- ${folder}`, { title: "remove the build folder", root: true }).catch(() => {});
   }
 }
 
 /**
  * `all` of src/Makefile makes exactly the programs. Debug information is not shipped: crash reports take their names from the dynamic table (-rdynamic).
- * Sentinel and the checkers are the server under other names. make ends at its next line when the connection is gone; the folder goes with it.
+ * Sentinel and the checkers are the server under other names. The source comes by standard input, so that one script has the folder from its beginning: when the connection is gone, the source
+ * ends too early or make ends at its next line, and the folder goes with it. Always a fresh folder and a fresh unpack: a tree where make failed once is poisoned (deps, .make-settings).
  */
-function buildScript(folder: string, request: Parameters<typeof buildArtifact>[1]): string {
+function buildScript(request: Parameters<typeof buildArtifact>[1]): string {
   const { product, text: version } = request.source.version;
   const { server } = product.programs;
   const programs = programsOf(product);
   return sh`set -e; umask 022; LC_ALL=C; export LC_ALL
-trap ${sh`rm -rf -- ${folder}`} EXIT
-cd ${folder}
+find ${BUILD_ROOT} -maxdepth 1 -name 'redis-lab-build.*' -user "$(id -u)" -mmin +360 -exec rm -rf {} + 2>/dev/null || :
+folder=$(mktemp -d ${`${BUILD_ROOT}/redis-lab-build.XXXXXX`})
+trap 'rm -rf -- "$folder"' EXIT
+echo "folder $folder"
+cd "$folder"
+cat > source.tar.gz
 echo ${`${request.source.sha256}  source.tar.gz`} | sha256sum -c - >/dev/null
 mkdir tree out; tar -xzf source.tar.gz -C tree --strip-components=1 --no-same-owner
 jobs=$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)

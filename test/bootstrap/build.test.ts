@@ -65,13 +65,35 @@ describe("buildArtifact", () => {
       ...bound(local),
       async run(script, options) {
         const result = await local.run(script, options);
-        if (options.title === "make a build folder") made.push(result.stdout.trim());
+        if (options.title === "make") made.push(/^folder (\/var\/tmp\/redis-lab-build\.\w+)$/m.exec(result.stdout)?.[1] ?? "");
         return result;
       },
     };
     await compile(await makeSource(folder, "4.0.14", SCRIPT), watched, "d".repeat(64), []);
-    expect(made).toHaveLength(1);
+    expect(made).toEqual([expect.stringMatching(/./)]);
     expect(existsSync(made[0]!)).toBe(false);
+  });
+
+  it("leaves none either when the source does not arrive whole, as when the connection is cut off", async () => {
+    const local = openLocalConnection("redis-18");
+    let said = "";
+    const cut: Connection = {
+      ...bound(local),
+      async run(script, options) {
+        const input = options.title === "make" ? (options.input as Buffer).subarray(0, -1) : options.input;
+        const result = await local.run(script, { ...options, input });
+        said += result.stdout;
+        // What is asked later is not answered any more.
+        if (options.title !== "make") throw new Error("cut off");
+        return result;
+      },
+    };
+    await expect(compile(await makeSource(folder, "4.0.14", SCRIPT), cut, "f".repeat(64), [])).rejects.toMatchObject({
+      code: "bootstrap.build-failed",
+    });
+    const made = /^folder (\S+)$/m.exec(said)?.[1] ?? "";
+    expect(made).toMatch(/redis-lab-build/);
+    expect(existsSync(made)).toBe(false);
   });
 
   it("compiles once when two processes want the same", async () => {
