@@ -182,7 +182,7 @@ async function compile(
       timeoutMs: BUILD_TIMEOUT_MS,
       signal,
       onLine: (line) => {
-        folder ??= /^folder (\S+)$/.exec(line)?.[1];
+        folder ??= buildFolderOf(line);
         const seconds = Math.floor((performance.now() - started) / 1000);
         if (seconds <= told || line.trim() === "") return;
         told = seconds;
@@ -205,6 +205,12 @@ async function compile(
     if (folder !== undefined)
       await connection.run(sh`rm -rf -- ${folder}`, { title: "remove the build folder", root: true }).catch(() => {});
   }
+}
+
+/** The folder that a line of the build script names: no other than one of ours, as it is removed in the end. */
+function buildFolderOf(line: string): string | undefined {
+  const folder = line.startsWith("folder ") ? line.slice("folder ".length) : "";
+  return folder.startsWith(`${BUILD_ROOT}/redis-lab-build.`) && /^[\w./-]+$/.test(folder) && !folder.includes("..") ? folder : undefined;
 }
 
 /**
