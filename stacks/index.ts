@@ -1,10 +1,16 @@
-// The door `redis-lab/stacks`. A user's main.ts is three statements (see addLabStacks); the constructs serve stacks of one's own.
+// The door `redis-lab/stacks`. A user's main.ts is three statements (see addLabStacks); the constructs serve stacks of one's own, with what LabSite makes of a lab by them.
+export { type Image, imageOf, KNOWN_IMAGES } from "../lib/lab/images.ts";
+export type { HypervisorSettings, Lab, VmNetwork } from "../lib/lab/schema.ts";
+export { checkVms, macOf, planVms, usedHypervisors, type Vm, type VmNetworkView, type VmPlan, vmNetworkView } from "../lib/lab/vms.ts";
+export { ensureImage, type FetchedImage, type ImageOptions, imageFile } from "../lib/libvirt/images.ts";
 export { openProject, type Project } from "../lib/project/project.ts";
+export { type CloudInitFiles, type CloudInitInput, renderCloudInit } from "../lib/render/cloud-init.ts";
 export { BaseImage, type BaseImageProps } from "./constructs/base-image.ts";
 export { Bootstrap, type BootstrapProps } from "./constructs/bootstrap.ts";
 export { CloudInitDisk, type CloudInitDiskProps } from "./constructs/cloud-init-disk.ts";
 export { Hypervisor, type HypervisorProps } from "./constructs/hypervisor.ts";
 export { type BridgedNetworkProps, LabNetwork, type LabNetworkProps, type OwnNetworkProps } from "./constructs/lab-network.ts";
+export * as libvirt from "./constructs/libvirt.ts";
 export { Members, type MembersProps, type MemberVm } from "./constructs/members.ts";
 export { Places, type PlacesProps } from "./constructs/places.ts";
 export { Preflight, type PreflightProps } from "./constructs/preflight.ts";

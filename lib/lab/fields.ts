@@ -30,6 +30,17 @@ export const word = v.pipe(
 );
 export const reference = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]*(:\d{1,5})?$/, "must be HOST or HOST:PORT"));
 export const sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "must be a SHA-256: 64 hexadecimal digits in lower case"));
+/** A MAC address of one device, not of a group. */
+export const mac = v.pipe(
+  v.string(),
+  v.regex(/^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/, "must be the MAC address of a device in lower case, such as 52:54:00:12:34:56"),
+);
+export const libvirtUri = v.pipe(
+  v.string(),
+  v.regex(/^qemu(\+(ssh|tcp|tls|unix))?:\/\/[A-Za-z0-9@:._~/?&=%-]*$/, "must be a libvirt URI of a qemu driver"),
+);
+export const bridge = v.pipe(v.string(), v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$/, "must be the name of a network interface"));
+export const dnsDomain = v.pipe(v.string(), v.regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, "must be a domain name in lower case"));
 export const url = v.pipe(v.string(), v.regex(/^https?:\/\/[^\s'"`$\\{}]+$/, "must be an http or https URL"));
 /** One value of a directive. Line breaks would smuggle in further directives, `{{` is template syntax. */
 const settingText = v.pipe(

@@ -1,5 +1,20 @@
 import * as v from "valibot";
-import { address, described, localPath, name, path, positive, settings, sha256, subnet, url, word } from "./fields.ts";
+import {
+  address,
+  bridge,
+  described,
+  dnsDomain,
+  libvirtUri,
+  localPath,
+  name,
+  path,
+  positive,
+  settings,
+  sha256,
+  subnet,
+  url,
+  word,
+} from "./fields.ts";
 import { hostSchema, sshSchema } from "./host-schema.ts";
 import { layoutSchema } from "./layouts.ts";
 import { OS_FAMILY_NAMES } from "./os.ts";
@@ -11,10 +26,7 @@ import { LAB_PRODUCT } from "./product.ts";
 export const hypervisorSchema = v.object({
   name: described(name, "Name of the hypervisor, which hosts may give as their `hypervisor`."),
   uri: described(
-    v.optional(
-      v.pipe(v.string(), v.regex(/^qemu(\+(ssh|tcp|tls|unix))?:\/\/[A-Za-z0-9@:._~/?&=%-]*$/, "must be a libvirt URI of a qemu driver")),
-      "qemu:///system",
-    ),
+    v.optional(libvirtUri, "qemu:///system"),
     "libvirt URI, for example qemu+ssh://root@kvm-1/system. A remote one is the jump host to its VMs. Default: qemu:///system.",
   ),
   pool: described(v.optional(word, "default"), "Storage pool for disks and images; it must exist. Default: default."),
@@ -42,23 +54,14 @@ const vmNetworkSchema = v.variant("mode", [
   v.object({
     mode: v.picklist(["nat", "routed"]),
     name: described(v.optional(name), "Name of the libvirt network that is made. Default: the lab's name."),
-    domain: described(
-      v.optional(v.pipe(v.string(), v.regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, "must be a domain name in lower case"))),
-      "DNS domain of the hosts. Default: LAB.internal.",
-    ),
+    domain: described(v.optional(dnsDomain), "DNS domain of the hosts. Default: LAB.internal."),
   }),
   v.object({
     mode: v.literal("bridge"),
-    bridge: described(
-      v.pipe(v.string(), v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$/, "must be the name of a network interface")),
-      "Existing bridge on every hypervisor.",
-    ),
+    bridge: described(bridge, "Existing bridge on every hypervisor."),
     gateway: described(v.optional(address), "Default gateway of the hosts. Default: none."),
     dns: described(v.optional(v.array(address), []), "DNS servers of the hosts. Default: none."),
-    domain: described(
-      v.optional(v.pipe(v.string(), v.regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, "must be a domain name in lower case"))),
-      "DNS domain of the hosts. Default: LAB.internal.",
-    ),
+    domain: described(v.optional(dnsDomain), "DNS domain of the hosts. Default: LAB.internal."),
   }),
 ]);
 

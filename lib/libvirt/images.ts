@@ -27,7 +27,8 @@ export interface FetchedImage {
 const LONGEST_IMAGE = 20e9;
 
 export interface ImageOptions {
-  readonly emit: Emit;
+  /** What hears of progress. @default - nobody */
+  readonly emit?: Emit;
   /** @default redis-lab's cache, see `cacheFolder` */
   readonly cacheFolder?: string;
   /** Longest wait for an answer of the server, in milliseconds. @default 15000 */
@@ -54,9 +55,9 @@ export async function fetchedImage(image: Pick<Image, "sha256">, folder = cacheF
  *
  * @throws LabError `image.unreachable`, `image.file-missing`, `image.digest-wrong`, `image.not-qcow2`, `image.disk-full`
  */
-export async function ensureImage(image: Pick<Image, "location" | "sha256">, options: ImageOptions): Promise<FetchedImage> {
+export async function ensureImage(image: Pick<Image, "location" | "sha256">, options: ImageOptions = {}): Promise<FetchedImage> {
   const path = imageFile(image, options.cacheFolder);
-  const { emit } = options;
+  const { emit = () => {} } = options;
   const found = await fetchedImage(image, options.cacheFolder);
   if (found !== undefined) {
     emit({ type: "step", host: undefined, step: "image", state: "unchanged", detail: path });
@@ -98,7 +99,7 @@ async function fetchInto(temporary: string, location: string, options: ImageOpti
     connectTimeoutMs: options.connectTimeoutMs ?? 15_000,
     longestBytes: options.longestBytes ?? LONGEST_IMAGE,
     onBytes: (received, total) =>
-      options.emit({
+      options.emit?.({
         type: "progress",
         host: undefined,
         step: "image",

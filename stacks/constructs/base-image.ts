@@ -1,7 +1,8 @@
 import { Volume } from "@cdktf/provider-libvirt/lib/volume";
-import type { ITerraformDependable } from "cdktf";
+import { type ITerraformDependable, Token } from "cdktf";
 import { Construct } from "constructs";
 import { baseImageName } from "../../lib/libvirt/names.ts";
+import { checkProps } from "./checked-props.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 import { literal } from "./literal.ts";
 
@@ -24,11 +25,17 @@ export class BaseImage extends Construct {
   constructor(scope: Construct, id: string, props: BaseImageProps) {
     super(scope, id);
     const { hypervisor, lab, file, sha256, dependsOn = [] } = props;
+    const known = "the volume is named after it";
+    checkProps(this, [
+      { prop: "lab", value: lab, rule: "name", known },
+      { prop: "file", value: file, rule: "absolutePath" },
+      { prop: "sha256", value: sha256, rule: "sha256", known },
+    ]);
     this.volume = new Volume(this, "Default", {
       provider: hypervisor.provider,
       pool: hypervisor.pool,
       name: baseImageName({ name: lab }, sha256),
-      source: literal(file),
+      source: Token.isUnresolved(file) ? file : literal(file),
       // The provider recognises version 3 of the header alone, and CentOS 7 may have version 2.
       format: "qcow2",
       dependsOn: [...dependsOn],

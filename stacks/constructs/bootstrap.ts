@@ -2,6 +2,7 @@ import { Fn, type ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
 import { terraformsTarget } from "../../lib/lab/targets.ts";
 import type { Project } from "../../lib/project/project.ts";
+import { checkProps, hostChecks, labCheck } from "./checked-props.ts";
 import { redisLabCommand } from "./redis-lab-command.ts";
 import { TerraformData } from "./terraform-data.ts";
 
@@ -21,6 +22,7 @@ export class Bootstrap extends Construct {
   constructor(scope: Construct, id: string, props: BootstrapProps) {
     super(scope, id);
     const { digest, domains } = props;
+    checkProps(this, [labCheck(props.lab), ...hostChecks("domains", domains)]);
     new TerraformData(this, "Default", {
       // A plan of Terraform shows two digests where a setting has changed: they name the command that shows what that is.
       triggers: { digest: `${digest} (what it is on the hosts: npx redis-lab plan ${props.lab})`, domains },

@@ -6,6 +6,7 @@ import { App, type ITerraformDependable, TerraformStack } from "cdktf";
 import { Construct } from "constructs";
 import type { CloudInitFiles } from "../../lib/render/cloud-init.ts";
 import { cloudInitDisk } from "../../lib/render/cloud-init-disk.ts";
+import { checkProps, cloudInitChecks } from "./checked-props.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 
 export interface CloudInitDiskProps {
@@ -28,6 +29,10 @@ export class CloudInitDisk extends Construct {
   constructor(scope: Construct, id: string, props: CloudInitDiskProps) {
     super(scope, id);
     const { hypervisor, name, files, dependsOn = [] } = props;
+    checkProps(this, [
+      { prop: "name", value: name, rule: "word", known: "a file of that name is written now" },
+      ...cloudInitChecks("files", files),
+    ]);
     this.volume = new Volume(this, "Default", {
       provider: hypervisor.provider,
       pool: hypervisor.pool,

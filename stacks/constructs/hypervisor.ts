@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync } from "node:fs";
 import { LibvirtProvider } from "@cdktf/provider-libvirt/lib/provider";
 import { Annotations } from "cdktf";
 import { Construct } from "constructs";
+import { checkProps } from "./checked-props.ts";
 
 export interface HypervisorProps {
   /** Name of the provider in Terraform. @default - the construct's id */
@@ -26,6 +27,18 @@ export class Hypervisor extends Construct {
   constructor(scope: Construct, id: string, props: HypervisorProps = {}) {
     super(scope, id);
     const { uri = "qemu:///system", pool = "default", domainType = "auto", kvmDevice = "/dev/kvm" } = props;
+    checkProps(this, [
+      { prop: "alias", value: props.alias ?? id, rule: "alias", known: "Terraform wants the names of its providers in plain text" },
+      {
+        prop: "uri",
+        value: uri,
+        rule: "libvirtUri",
+        ...(domainType === "auto" && {
+          known: "domainType is auto, so that it tells whether this computer's KVM counts; with kvm or qemu it may be one",
+        }),
+      },
+      { prop: "pool", value: pool, rule: "word" },
+    ]);
     this.uri = uri;
     this.pool = pool;
     this.provider = new LibvirtProvider(this, "Default", { uri, alias: props.alias ?? id });

@@ -1,6 +1,7 @@
 import { Network } from "@cdktf/provider-libvirt/lib/network";
 import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
+import { checkProps } from "./checked-props.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 
 /** A network that libvirt makes: `nat` hides the hosts behind the hypervisor, `routed` leaves the routes to it to you. */
@@ -36,9 +37,15 @@ export class LabNetwork extends Construct {
   constructor(scope: Construct, id: string, props: LabNetworkProps) {
     super(scope, id);
     if (props.mode === "bridge") {
+      checkProps(this, [{ prop: "bridge", value: props.bridge, rule: "bridge" }]);
       this.attachment = { bridge: props.bridge };
       return;
     }
+    checkProps(this, [
+      { prop: "name", value: props.name, rule: "word" },
+      { prop: "cidr", value: props.cidr, rule: "cidr" },
+      ...(props.domain === undefined ? [] : [{ prop: "domain", value: props.domain, rule: "dnsDomain" as const }]),
+    ]);
     const network = new Network(this, "Default", {
       provider: props.hypervisor.provider,
       name: props.name,

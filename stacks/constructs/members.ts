@@ -1,6 +1,7 @@
 import { type ITerraformDependable, TerraformIterator, TerraformSelf } from "cdktf";
 import { Construct } from "constructs";
 import type { Project } from "../../lib/project/project.ts";
+import { checkProps, hostChecks, labCheck } from "./checked-props.ts";
 import { redisLabCommand } from "./redis-lab-command.ts";
 import { TerraformData } from "./terraform-data.ts";
 
@@ -27,6 +28,7 @@ export class Members extends Construct {
 
   constructor(scope: Construct, id: string, props: MembersProps) {
     super(scope, id);
+    checkProps(this, [labCheck(props.lab), ...hostChecks("vms", props.vms)]);
     const vms = TerraformIterator.fromMap(
       Object.fromEntries(Object.entries(props.vms).map(([host, { domainId, hypervisor }]) => [host, { domain: domainId, hypervisor }])),
     );

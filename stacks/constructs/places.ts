@@ -1,5 +1,6 @@
 import { type ITerraformDependable, TerraformIterator } from "cdktf";
 import { Construct } from "constructs";
+import { checkProps, hostChecks } from "./checked-props.ts";
 import { TerraformData } from "./terraform-data.ts";
 
 export interface PlacesProps {
@@ -18,6 +19,7 @@ export class Places extends Construct {
 
   constructor(scope: Construct, id: string, props: PlacesProps) {
     super(scope, id);
+    checkProps(this, hostChecks("hypervisors", props.hypervisors));
     const hypervisors = TerraformIterator.fromMap({ ...props.hypervisors });
     this.resource = new TerraformData(this, "Default", {
       forEach: hypervisors,

@@ -1,6 +1,7 @@
 import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
 import type { Project } from "../../lib/project/project.ts";
+import { checkProps, labCheck } from "./checked-props.ts";
 import { redisLabCommand } from "./redis-lab-command.ts";
 import { TerraformData } from "./terraform-data.ts";
 
@@ -20,6 +21,7 @@ export class Preflight extends Construct {
 
   constructor(scope: Construct, id: string, props: PreflightProps) {
     super(scope, id);
+    checkProps(this, [labCheck(props.lab)]);
     this.resource = new TerraformData(this, "Default", {
       triggers: props.triggers,
       provisioners: [redisLabCommand(this, { project: props.project, words: ["preflight", props.lab] })],

@@ -4,6 +4,7 @@ import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
 import type { CloudInitFiles } from "../../lib/render/cloud-init.ts";
 import type { BaseImage } from "./base-image.ts";
+import { checkProps, cloudInitChecks } from "./checked-props.ts";
 import { CloudInitDisk } from "./cloud-init-disk.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 import type { LabNetwork } from "./lab-network.ts";
@@ -40,6 +41,12 @@ export class RedisHost extends Construct {
     super(scope, id);
     const { hypervisor, domainName, vcpus = 1, memory = Size.gibibytes(2), disk = Size.gibibytes(20), autostart = true } = props;
     const dependsOn = [...(props.dependsOn ?? [])];
+    checkProps(this, [
+      { prop: "domainName", value: domainName, rule: "word", known: "the file of its cloud-init disk bears it" },
+      { prop: "mac", value: props.mac, rule: "mac", known: "cloud-init's network configuration has to name it" },
+      { prop: "vcpus", value: vcpus, rule: "positive" },
+      ...cloudInitChecks("cloudInit", props.cloudInit),
+    ]);
     const volume = new Volume(this, "disk", {
       provider: hypervisor.provider,
       pool: hypervisor.pool,

@@ -1,7 +1,8 @@
 import { resolve } from "node:path";
-import { Annotations, type DataTerraformRemoteStateConfig, TerraformBackend, TerraformRemoteState } from "cdktf";
+import { Annotations, type DataTerraformRemoteStateConfig, TerraformBackend, TerraformRemoteState, Token } from "cdktf";
 import type { Construct } from "constructs";
 import type { LibvirtSettings } from "../../lib/lab/schema.ts";
+import { checkProps } from "./checked-props.ts";
 
 type Backend = LibvirtSettings["backend"];
 type Settings = Backend["settings"];
@@ -54,6 +55,7 @@ export class StateBackend extends TerraformBackend {
 
   constructor(scope: Construct, id: string, props: StateBackendProps) {
     super(scope, id, props.backend.kind);
+    checkProps(this, [{ prop: "lab", value: props.lab, rule: "name", known: "the state is named after it" }]);
     const faults = faultsOf(props.backend);
     for (const fault of faults) Annotations.of(this).addError(`libvirt.backend.settings of the lab "${props.lab}": ${fault}`);
     this.#settings = faults.length === 0 ? settingsOf(props) : {};
@@ -103,5 +105,8 @@ function faultsOf({ kind, settings }: Backend): readonly string[] {
         ]
       : [];
   });
-  return [...missing, ...secret];
+  const unknown = Object.entries(settings)
+    .filter(([, value]) => Token.isUnresolved(value))
+    .map(([name]) => `${name} is a value that only Terraform will know, and Terraform needs its backend before: give the value itself`);
+  return [...missing, ...secret, ...unknown];
 }
