@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** First what fails within a minute; and Redis is compiled in the VMs of the sentinel lab, before the cluster lab takes it from the cache. */
-const ORDER = ["stack-plan", "stack-life", "libvirt", "sentinel", "cluster"];
+const ORDER = ["stack-plan", "stack-life", "own-stack", "libvirt", "sentinel", "cluster"];
 
 class InOrder extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -1,4 +1,4 @@
-import { Annotations, TerraformOutput, TerraformStack } from "cdktf";
+import { Annotations, TerraformBackend, TerraformOutput, TerraformStack } from "cdktf";
 import type { Construct } from "constructs";
 import { checkVms, planVms, usedHypervisors, vmNetworkView } from "../lib/lab/vms.ts";
 import { Bootstrap } from "./constructs/bootstrap.ts";
@@ -6,8 +6,8 @@ import { literal } from "./constructs/literal.ts";
 import { Members } from "./constructs/members.ts";
 import { Places } from "./constructs/places.ts";
 import { Preflight } from "./constructs/preflight.ts";
-import { StateBackend } from "./constructs/state-backend.ts";
-import { LabSite } from "./lab-site.ts";
+import { BACKEND_KINDS, StateBackend } from "./constructs/state-backend.ts";
+import { LabSite, type SiteHost } from "./lab-site.ts";
 import type { PreparedLab } from "./prepare-lab.ts";
 import { vmChanges } from "./vm-changes.ts";
 
@@ -17,6 +17,10 @@ export type LabStackProps = PreparedLab;
 /** The VMs of one lab on its hypervisors, and the bootstrap that makes a running lab of them. Named after the lab: `cdktf deploy LAB`. */
 export class LabStack extends TerraformStack {
   readonly backend: StateBackend;
+  /** The part of the stack on each hypervisor of the lab, in its order; empty where the lab has a fault. */
+  readonly sites: readonly LabSite[] = [];
+  /** The hosts of the lab, hypervisor by hypervisor; empty where the lab has a fault. */
+  readonly hosts: readonly SiteHost[] = [];
 
   constructor(scope: Construct, id: string, props: LabStackProps) {
     super(scope, id);
@@ -24,6 +28,7 @@ export class LabStack extends TerraformStack {
     const { name, libvirt } = lab;
     this.addOverride("terraform.required_version", ">= 1.4");
     this.backend = new StateBackend(this, "Backend", { lab: name, root: project.root, backend: libvirt.backend });
+    this.node.addValidation({ validate: () => this.#furtherBackends(name) });
 
     const faults = checkVms(lab);
     for (const { at, text } of faults) Annotations.of(this).addError(`Lab "${name}", ${at}: ${text}`);
@@ -50,9 +55,9 @@ export class LabStack extends TerraformStack {
 
     // then the VMs, hypervisor by hypervisor,
     const before = [places.resource];
-    const sites = libvirt.hypervisors.map((hypervisor) => new LabSite(this, hypervisor.name, { hypervisor, lab, plan, publicKey, before }));
-    const hosts = sites.flatMap((site) => site.hosts);
-    const byHost = <T>(value: (host: (typeof hosts)[number]) => T) => Object.fromEntries(hosts.map((host) => [host.name, value(host)]));
+    this.sites = libvirt.hypervisors.map((hypervisor) => new LabSite(this, hypervisor.name, { hypervisor, lab, plan, publicKey, before }));
+    this.hosts = this.sites.flatMap((site) => site.hosts);
+    const byHost = <T>(value: (host: SiteHost) => T) => Object.fromEntries(this.hosts.map((host) => [host.name, value(host)]));
 
     // and last what happens on them.
     const domains = byHost(({ domainId }) => domainId);
@@ -65,6 +70,18 @@ export class LabStack extends TerraformStack {
       byHost(({ address }) => address),
     );
     this.#output("next", "What to run next", `npx redis-lab status ${name}`);
+  }
+
+  /** Terraform has one backend. Which it is has to stand in the lab: redis-lab compares the states of labs by it, and keeps secrets out of it. */
+  #furtherBackends(lab: string): string[] {
+    const others = this.node.findAll().filter((each) => TerraformBackend.isBackend(each) && each !== this.backend);
+    return others.map((other) => {
+      const kind = other.constructor.name;
+      return (
+        `${kind} "${other.node.path}" would be a second backend beside that of the lab "${lab}". Leave it out, and declare it in the lab, in Terraform's words: ` +
+        `libvirt: { backend: { kind: "s3", settings: { bucket: "…", region: "…" } } }; the kinds are ${BACKEND_KINDS.join(", ")}`
+      );
+    });
   }
 
   /** Under a name of its own, which no hypervisor's can be. */

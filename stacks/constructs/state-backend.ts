@@ -49,6 +49,8 @@ const KINDS: Readonly<Record<Backend["kind"], BackendKind>> = {
   },
 };
 
+export const BACKEND_KINDS = Object.keys(KINDS);
+
 /** Where Terraform keeps the state of a lab: any of its backends, in its own words. A secret among the settings is refused, since they are written to cdktf.out. */
 export class StateBackend extends TerraformBackend {
   readonly #settings: Settings;

@@ -1,8 +1,10 @@
-import { App, TerraformStack, Testing } from "cdktf";
+import { App, Fn, S3Backend, TerraformStack, Testing } from "cdktf";
 import { describe, expect, test } from "vitest";
+import { defineLab } from "../../../lib/lab/define-lab.ts";
 import type { LibvirtSettings } from "../../../lib/lab/schema.ts";
 import { StateBackend } from "../../../stacks/constructs/state-backend.ts";
-import { bareApp } from "../support.ts";
+import { sentinelInput } from "../../support/labs.ts";
+import { bareApp, stackOf } from "../support.ts";
 
 type Backend = LibvirtSettings["backend"];
 
@@ -52,6 +54,21 @@ describe("is refused", () => {
     expect(() => App.of(stack).synth()).toThrow(`libvirt.backend.settings of the lab "my-lab": `);
     expect(() => App.of(stack).synth()).toThrow(text);
   });
+});
+
+test("a setting that only Terraform will know is refused by name", () => {
+  const bucket = Fn.lower("STATES");
+  const { stack, terraform } = made("s3", { bucket });
+  expect(terraform).toEqual({ s3: {} });
+  expect(() => App.of(stack).synth()).toThrow(/the lab "my-lab": bucket is a value that only Terraform will know/);
+});
+
+test("a second one in the stack of a lab is refused, with the way to declare it", () => {
+  const stack = stackOf(defineLab(sentinelInput({ libvirt: { hypervisors: [{ name: "local", domainType: "kvm" }] } })));
+  new S3Backend(stack, { bucket: "states", key: "mine", region: "eu-central-1" });
+  expect(() => App.of(stack).synth()).toThrow(
+    /S3Backend "sentinel\/backend" would be a second backend beside that of the lab "sentinel"\. Leave it out, and declare it in the lab.*libvirt: \{ backend: \{ kind: "s3"/,
+  );
 });
 
 test("two labs with the same settings have states of their own by default, and one where the settings say so", () => {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { appendFile, chmod, copyFile, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import { appendFile, chmod, copyFile, cp, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,9 +7,9 @@ import type { LabInput } from "../../../lib/lab/schema.ts";
 import { type CommandResult, run, tryRun } from "../../support/command.ts";
 import { terraformBinary } from "../rig/provider.ts";
 
-const MAIN = fileURLToPath(new URL("../../../dist/stacks/main.js", import.meta.url));
-
-const CLI = fileURLToPath(new URL("../../../dist/lib/cli/main.js", import.meta.url));
+const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+const MAIN = join(ROOT, "dist/stacks/main.js");
+const CLI = join(ROOT, "dist/lib/cli/main.js");
 
 /** What Terraform would do: `ACTIONS ADDRESS`, without the hash of the address, in the order of the addresses. */
 export type Changes = readonly string[];
@@ -28,6 +28,8 @@ export interface TerraformProject {
   readonly image: Exclude<NonNullable<LabInput["libvirt"]>["image"], string | undefined>;
   /** Writes the labs, makes their stacks anew and initialises Terraform in each. */
   synth(...labs: readonly LabInput[]): Promise<void>;
+  /** Makes this the project of an example with one lab: its own stacks, and its labs file as it is made here. */
+  synthExample(example: string, lab: string, labsFile: (text: string) => string): Promise<void>;
   terraform(lab: string, ...args: readonly string[]): Promise<CommandResult>;
   /** As `terraform`, and fails with what it said unless it succeeds. */
   ok(lab: string, ...args: readonly string[]): Promise<string>;
@@ -81,6 +83,16 @@ export async function makeTerraformProject(): Promise<TerraformProject> {
       await writeFile(join(folder, "stacks/labs.mjs"), `import { defineLab } from "redis-lab";\n${text}`);
       await run("env", ["-C", folder, process.execPath, MAIN], { env });
       for (const { name } of labs) await ok(name, "init", "-input=false", "-no-color");
+    },
+    async synthExample(example, lab, labsFile) {
+      await cp(join(ROOT, "examples", example), folder, { recursive: true });
+      const labs = join(folder, "stacks/labs.ts");
+      await writeFile(labs, labsFile(await readFile(labs, "utf8")));
+      await mkdir(join(folder, "node_modules"));
+      await symlink(ROOT, join(folder, "node_modules/redis-lab"));
+      for (const name of ["cdktf", "constructs"]) await symlink(join(ROOT, "node_modules", name), join(folder, "node_modules", name));
+      await run("env", ["-C", folder, join(ROOT, "node_modules/.bin/jiti"), "stacks/main.ts"], { env });
+      await ok(lab, "init", "-input=false", "-no-color");
     },
     terraform,
     ok,
