@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -40,6 +40,18 @@ const stacks = async () => {
   return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await read(name)] as const)));
 };
 
+/** Puts the example of a stack of one's own beside the project's, checks its types, and synthesises it; its domains by name. */
+async function ownStack(): Promise<Readonly<Record<string, unknown>>> {
+  await rm(join(project, "own"), { recursive: true, force: true });
+  await cp(join(root, "examples", "own-stack"), join(project, "own"), { recursive: true });
+  await rm(join(project, "own", "package.json"));
+  await run(join(project, "own"), join(project, "node_modules/.bin/tsc"), "-p", ".");
+  await run(join(project, "own"), join(project, "node_modules/.bin/jiti"), "stacks/main.ts");
+  const { resource } = JSON.parse(await readFile(join(project, "own/cdktf.out/stacks/cache/cdk.tf.json"), "utf8"));
+  const domains = Object.values<{ readonly name: string }>(resource.libvirt_domain);
+  return Object.fromEntries(domains.map((domain) => [domain.name, domain] as const).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
 test("it gets the redis-lab that made it, and the cdktf that the stacks are tested with", async () => {
   const installed = async (name: string) => JSON.parse(await readFile(join(project, "node_modules", name, "package.json"), "utf8")).version;
   const ours = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
@@ -74,6 +86,10 @@ test("redis-lab knows its labs there", async () => {
   expect(await readdir(join(project, "files"))).toEqual([11, 12, 13, 14, 15, 16].map((number) => `redis-${number}`));
 });
 
+test("a stack of one's own uses what the package exports, the bindings of libvirt among it", async () => {
+  expect(Object.keys(await ownStack())).toEqual(["cache-clients", "cache-redis-11", "cache-redis-12", "cache-redis-13"]);
+});
+
 test("on cdktn, under the name of cdktf, its types, its test and its stacks are the same", async () => {
   const before = await stacks();
   await run(join(folder, "tool"), "npx", "--no-install", "redis-lab", "init", "--cdktn", "../forked");
@@ -84,6 +100,7 @@ test("on cdktn, under the name of cdktf, its types, its test and its stacks are 
   await run(project, "npm", "install", "--prefer-offline", "--no-audit", "--no-fund");
   expect(JSON.parse(await readFile(join(project, "node_modules/cdktf/package.json"), "utf8")).name).toBe("cdktn");
   await run(project, "npm", "test");
+  expect(Object.keys(await ownStack())).toHaveLength(4);
   const after = await stacks();
   const parts = (all: typeof before) => Object.entries(all).map(([name, { resource, terraform }]) => ({ name, resource, terraform }));
   expect(parts(after)).toEqual(parts(before));
