@@ -12,7 +12,7 @@ const MODULAR_SOCKET = "/var/run/libvirt/virtqemud-sock";
  * @param uris of the hypervisors that the labs use
  */
 export function missingPrerequisites(uris: readonly string[], environment: NodeJS.ProcessEnv = process.env): readonly string[] {
-  const terraform = environment["TERRAFORM_BINARY_NAME"] ?? "terraform";
+  const terraform = environment["TERRAFORM_BINARY_NAME"] || "terraform";
   const programs = [
     {
       name: terraform,

@@ -41,7 +41,7 @@ export function judgeNames({ lab, hypervisor, vms, terraform }: Wanted, facts: H
       code: "terraform.state-unreadable",
       what: `Terraform's state of the lab can't be read: ${terraform.why}.`,
       why: "Without it nothing can be recognised as left over from a failed deploy.",
-      next: `\`terraform -chdir=cdktf.out/stacks/${lab.name} state pull\` must work; \`npx cdktf synth\` makes that folder, and a deploy initialises it.`,
+      next: `\`terraform state pull\` (or that of the program which TERRAFORM_BINARY_NAME names) must work in cdktf.out/stacks/${lab.name}; \`npx cdktf synth\` makes that folder, and a deploy initialises it.`,
     });
   }
   return findings;

@@ -43,19 +43,20 @@ export function withNextCommand(
   { environment, lab }: { readonly environment: NodeJS.ProcessEnv; readonly lab: Pick<Lab, "name"> },
 ): unknown {
   if (!isInsideTerraform(environment)) return error;
-  if (kindOf(error) === "interrupted") return interruptedInside(error, command, lab.name);
+  if (kindOf(error) === "interrupted")
+    return interruptedInside(error, command, lab.name, environment["TERRAFORM_BINARY_NAME"] || "terraform");
   if (!isLabError(error)) return error;
   const { code, kind, what, why, next, cause } = error;
   return new LabError({ code, kind, what, why, next: `${next}\nThen continue: ${command}`, cause });
 }
 
 /** Of the backends some lock by a file of the operating system, which frees it, and others by an entry that stays. */
-function interruptedInside(cause: unknown, command: string, lab: string): LabError {
+function interruptedInside(cause: unknown, command: string, lab: string, terraform: string): LabError {
   return new LabError({
     code: "operations.interrupted-inside-terraform",
     kind: "interrupted",
     what: "Interrupted.",
-    next: `Continue: ${command}\nWhere that says "Error acquiring the state lock" and no other deploy runs: terraform -chdir=cdktf.out/stacks/${lab} force-unlock ID, with the ID of that message.`,
+    next: `Continue: ${command}\nWhere that says "Error acquiring the state lock" and no other deploy runs: ${terraform} -chdir=cdktf.out/stacks/${lab} force-unlock ID, with the ID of that message.`,
     cause,
   });
 }

@@ -53,5 +53,10 @@ test("an interruption says how the deploy goes on, and how the lock of a shared 
     const said = formatError(withNextCommand(thrown, "npx cdktf deploy cluster", { environment: INSIDE, lab }));
     expect(said).toContain("Continue: npx cdktf deploy cluster");
     expect(said).toContain("terraform -chdir=cdktf.out/stacks/cluster force-unlock ID");
+    const withTofu = withNextCommand(thrown, "npx cdktf deploy cluster", {
+      environment: { ...INSIDE, TERRAFORM_BINARY_NAME: "tofu" },
+      lab,
+    });
+    expect(formatError(withTofu)).toContain("deploy runs: tofu -chdir=cdktf.out/stacks/cluster force-unlock ID");
   }
 });

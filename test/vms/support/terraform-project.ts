@@ -59,6 +59,8 @@ export async function makeTerraformProject(): Promise<TerraformProject> {
   for (const each of [bin, join(folder, "stacks"), join(cache, "redis-lab/images")]) await mkdir(each, { recursive: true });
   await writeFile(join(bin, "npx"), NPX);
   await chmod(join(bin, "npx"), 0o755);
+  // Whatever the project around it is.
+  await writeFile(join(bin, "package.json"), JSON.stringify({ type: "commonjs" }));
   const blank = join(folder, "blank.qcow2");
   await run("qemu-img", ["create", "-q", "-f", "qcow2", blank, "8M"]);
   const sha256 = createHash("sha256")
