@@ -2,7 +2,7 @@ import { LAB_PRODUCT } from "../lab/product.ts";
 import { MOVING, PLANNED, THROTTLED } from "./cluster-options.ts";
 import { argument, choice, flag, listOption, manyArguments, option, requiredOption, short } from "./parameters.ts";
 import { countOrAll, databases, number, positive, weight } from "./values.ts";
-import { labVerb, type Verb } from "./verb.ts";
+import { clusterVerb, type Verb } from "./verb.ts";
 
 const SERVER = LAB_PRODUCT.programs.server;
 
@@ -10,7 +10,7 @@ const A_CHANGE = "the plan, and what it changed";
 
 /** `redis-lab cluster VERB LAB …`, in the order of `--help`. */
 export const CLUSTER_VERBS: readonly Verb[] = [
-  labVerb(
+  clusterVerb(
     {
       name: "check",
       about: "who owns which slots, who gives no answer, and everything that is not right",
@@ -23,7 +23,7 @@ export const CLUSTER_VERBS: readonly Verb[] = [
     },
     async () => (await import("./verbs/cluster/reading.ts")).check,
   ),
-  labVerb(
+  clusterVerb(
     {
       name: "info",
       about: "masters with their keys, slots and replicas",
@@ -36,7 +36,7 @@ export const CLUSTER_VERBS: readonly Verb[] = [
     },
     async () => (await import("./verbs/cluster/reading.ts")).info,
   ),
-  labVerb(
+  clusterVerb(
     {
       name: "topology",
       about: "shards as text, JSON or a picture",
@@ -49,7 +49,7 @@ export const CLUSTER_VERBS: readonly Verb[] = [
     },
     async () => (await import("./verbs/cluster/reading.ts")).topology,
   ),
-  labVerb(
+  clusterVerb(
     {
       name: "diff",
       about: "where the cluster is not what the lab declares; exits with 1 where it is not",
@@ -62,7 +62,7 @@ export const CLUSTER_VERBS: readonly Verb[] = [
     },
     async () => (await import("./verbs/cluster/reading.ts")).diff,
   ),
-  labVerb(
+  clusterVerb(
     {
       name: "wait",
       about: "wait until nothing is wrong: all that is declared answers, every slot has an owner, none is open, all nodes agree",
@@ -75,7 +75,7 @@ export const CLUSTER_VERBS: readonly Verb[] = [
     },
     async () => (await import("./verbs/cluster/reading.ts")).wait,
   ),
-  labVerb(
+  clusterVerb(
     {
       name: "create",
       about: "form the declared cluster of instances that run; `up` does it as well",
@@ -88,7 +88,7 @@ export const CLUSTER_VERBS: readonly Verb[] = [
     },
     async () => (await import("./verbs/cluster/changing.ts")).create,
   ),
-  labVerb(
+  clusterVerb(
     {
       name: "fix",
       about: "put every slot right: one owner, not open, each key once",
@@ -106,7 +106,7 @@ export const CLUSTER_VERBS: readonly Verb[] = [
     },
     async () => (await import("./verbs/cluster/fixing.ts")).fix,
   ),
-  labVerb(
+  clusterVerb(
     {
       name: "reshard",
       about: "move slots to a master",
@@ -128,7 +128,7 @@ export const CLUSTER_VERBS: readonly Verb[] = [
     },
     async () => (await import("./verbs/cluster/changing.ts")).reshard,
   ),
-  labVerb(
+  clusterVerb(
     {
       name: "rebalance",
       about: "give every master its share",
@@ -152,7 +152,7 @@ export const CLUSTER_VERBS: readonly Verb[] = [
     },
     async () => (await import("./verbs/cluster/changing.ts")).rebalance,
   ),
-  labVerb(
+  clusterVerb(
     {
       name: "drain",
       about: "move all slots away from masters, to the others",
@@ -165,7 +165,7 @@ export const CLUSTER_VERBS: readonly Verb[] = [
     },
     async () => (await import("./verbs/cluster/changing.ts")).drain,
   ),
-  labVerb(
+  clusterVerb(
     {
       name: "add-node",
       about: "let an empty node join: a declared standby, or any by its address",
@@ -182,7 +182,7 @@ export const CLUSTER_VERBS: readonly Verb[] = [
     },
     async () => (await import("./verbs/cluster/changing.ts")).addNode,
   ),
-  labVerb(
+  clusterVerb(
     {
       name: "del-node",
       about: "make a node leave: forgotten by all, its replicas behind others, itself empty",
@@ -195,7 +195,7 @@ export const CLUSTER_VERBS: readonly Verb[] = [
     },
     async () => (await import("./verbs/cluster/changing.ts")).delNode,
   ),
-  labVerb(
+  clusterVerb(
     {
       name: "replace-node",
       about: "put a fresh node into the place of another one",
@@ -208,7 +208,7 @@ export const CLUSTER_VERBS: readonly Verb[] = [
     },
     async () => (await import("./verbs/cluster/changing.ts")).replaceNode,
   ),
-  labVerb(
+  clusterVerb(
     {
       name: "replicate",
       about: "send a replica, or a master without slots, behind a master",
@@ -221,7 +221,7 @@ export const CLUSTER_VERBS: readonly Verb[] = [
     },
     async () => (await import("./verbs/cluster/changing.ts")).replicate,
   ),
-  labVerb(
+  clusterVerb(
     {
       name: "failover",
       about: "hand a shard over without losing an acknowledged write",
@@ -238,7 +238,7 @@ export const CLUSTER_VERBS: readonly Verb[] = [
     },
     async () => (await import("./verbs/cluster/changing.ts")).failover,
   ),
-  labVerb(
+  clusterVerb(
     {
       name: "failback",
       about: "declared masters lead their shards again, replicas follow their declared masters",
@@ -251,7 +251,7 @@ export const CLUSTER_VERBS: readonly Verb[] = [
     },
     async () => (await import("./verbs/cluster/changing.ts")).failback,
   ),
-  labVerb(
+  clusterVerb(
     {
       name: "reset",
       about: "make an empty node of one that no other node knows any more",
@@ -264,7 +264,7 @@ export const CLUSTER_VERBS: readonly Verb[] = [
     },
     async () => (await import("./verbs/cluster/changing.ts")).reset,
   ),
-  labVerb(
+  clusterVerb(
     {
       name: "resume",
       about: "finish a move that was interrupted",
@@ -277,7 +277,7 @@ export const CLUSTER_VERBS: readonly Verb[] = [
     },
     async () => (await import("./verbs/cluster/fixing.ts")).resume,
   ),
-  labVerb(
+  clusterVerb(
     {
       name: "rollback",
       about: "bring back what an interrupted move left on its way",
@@ -290,7 +290,7 @@ export const CLUSTER_VERBS: readonly Verb[] = [
     },
     async () => (await import("./verbs/cluster/fixing.ts")).rollback,
   ),
-  labVerb(
+  clusterVerb(
     {
       name: "import",
       about: "bring the keys of another server, or of an RDB or AOF file, into the cluster",
@@ -322,7 +322,7 @@ export const CLUSTER_VERBS: readonly Verb[] = [
     },
     async () => (await import("./verbs/cluster/data.ts")).importKeys,
   ),
-  labVerb(
+  clusterVerb(
     {
       name: "backup",
       about: "an RDB of every master and a manifest, in a new folder",
@@ -339,7 +339,7 @@ export const CLUSTER_VERBS: readonly Verb[] = [
     },
     async () => (await import("./verbs/cluster/data.ts")).backup,
   ),
-  labVerb(
+  clusterVerb(
     {
       name: "restore",
       about: "bring a backup into the cluster, of the same or another number of masters",
@@ -357,7 +357,7 @@ export const CLUSTER_VERBS: readonly Verb[] = [
     },
     async () => (await import("./verbs/cluster/data.ts")).restore,
   ),
-  labVerb(
+  clusterVerb(
     {
       name: "set-timeout",
       about: "set cluster-node-timeout on every node",
@@ -370,7 +370,7 @@ export const CLUSTER_VERBS: readonly Verb[] = [
     },
     async () => (await import("./verbs/cluster/changing.ts")).setNodeTimeout,
   ),
-  labVerb(
+  clusterVerb(
     {
       name: "call",
       about: "send one command to every node",

@@ -6,6 +6,7 @@ import type { Lab } from "../lab/schema.ts";
 import { TARGET_NAMES, type TargetName, terraformsTarget } from "../lab/targets.ts";
 import { findLab, isInsideTerraform, openProject, type Project } from "../project/project.ts";
 import { chooseTarget, statePaths } from "../project/state.ts";
+import type { Documents, DocumentVerb, LabResults, Results } from "../report/documents.ts";
 import { DOCUMENT_FORMAT } from "../report/format.ts";
 import { print, printJson, say } from "../report/print.ts";
 import { lineProgress, type Progress, quietProgress } from "../report/progress.ts";
@@ -35,12 +36,23 @@ export interface VerbContext {
   readonly invocation: Invocation;
 }
 
+/** The same for a verb that prints a document: of that verb, and no other. */
+export interface ReportContext<V extends DocumentVerb> extends VerbContext {
+  readonly verb: V;
+}
+
 /** @throws LabError `cli.unknown-target`, `project.*` */
-export async function openContext(labName: string, options: CommonOptions, signal: AbortSignal): Promise<VerbContext> {
+export async function openContext<Verb extends string>(
+  verb: Verb,
+  labName: string,
+  options: CommonOptions,
+  signal: AbortSignal,
+): Promise<VerbContext & { readonly verb: Verb }> {
   const named = parseTarget(options.target);
   const project = await openProject({ from: process.cwd(), labsFile: options.labs ?? process.env.REDIS_LAB_LABS });
   const lab = findLab(project, labName);
   return {
+    verb,
     project,
     lab,
     target: await chooseTarget(project, lab, named ?? provisionersTarget(process.env)),
@@ -127,19 +139,23 @@ function parseTarget(name: string | undefined): TargetName | undefined {
 }
 
 /** Where a result comes from; verbs that are given no lab have none, and without `invocation` what a server or a file holds is printed as it is. */
-type ResultContext = Pick<VerbContext, "json"> & {
+type ResultContext<V extends DocumentVerb> = {
+  readonly verb: V;
+  readonly json: boolean;
   /** Columns of the terminal that shows it: what redis-lab says itself is broken at blanks. @default not broken */
   readonly terminal?: boolean;
   readonly width?: number | undefined;
-  readonly lab?: Pick<Lab, "name">;
-  readonly target?: TargetName;
-  readonly invocation?: Invocation;
-};
+  readonly invocation?: Invocation | undefined;
+} & LabelsOf<V>;
+
+type LabelsOf<V extends DocumentVerb> = V extends keyof LabResults
+  ? { readonly lab: Pick<Lab, "name">; readonly target: TargetName }
+  : unknown;
 
 /** A result on standard output: the document under `--json`, the text otherwise. */
-export function printResult(context: ResultContext, document: object, text: string): void {
+export function printResult<V extends DocumentVerb>(context: ResultContext<V>, document: Results[V], text: string): void {
   const { json, invocation, terminal, width } = context;
-  const whole = labelled(document, context);
+  const whole = labelled<V>(document, context);
   const said =
     invocation === undefined
       ? { document: whole, text }
@@ -152,6 +168,8 @@ export function printResult(context: ResultContext, document: object, text: stri
 }
 
 /** A document with the number of its format, and the lab and target of which it speaks. */
-export function labelled(document: object, { lab, target }: Omit<ResultContext, "json">): object {
-  return { format: DOCUMENT_FORMAT, ...(lab !== undefined && { lab: lab.name }), ...(target !== undefined && { target }), ...document };
+export function labelled<V extends DocumentVerb>(document: Results[V], context: LabelsOf<V>): Documents[V] {
+  const { lab, target }: { readonly lab?: Pick<Lab, "name">; readonly target?: TargetName } = context as object;
+  const labels = { format: DOCUMENT_FORMAT, ...(lab !== undefined && { lab: lab.name }), ...(target !== undefined && { target }) };
+  return { ...labels, ...document } as Documents[V];
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Argument, Command, Option } from "commander";
-import type { Subject } from "../report/error.ts";
+import type { Subject } from "../report/documents.ts";
 import { print, say } from "../report/print.ts";
 import type { Invocation } from "./invocation.ts";
 import { type ArgumentRow, longName, type OptionRow, type OptionRows } from "./parameters.ts";

@@ -1,6 +1,6 @@
 import { CommanderError } from "commander";
 import { isLabError, kindOf } from "../base/error.ts";
-import type { Subject } from "../report/error.ts";
+import type { Subject } from "../report/documents.ts";
 import { printJson, say } from "../report/print.ts";
 import { EXIT, EXIT_OF_KIND } from "./exit-codes.ts";
 import { LAB_VERBS } from "./lab-verbs.ts";

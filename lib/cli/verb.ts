@@ -1,7 +1,7 @@
 import { oneOf } from "../base/list.ts";
 import { DEFAULT_TARGET, TARGET_NAMES } from "../lab/targets.ts";
-import type { Subject } from "../report/error.ts";
-import type { VerbContext } from "./context.ts";
+import type { DocumentVerb, Subject } from "../report/documents.ts";
+import type { ReportContext, VerbContext } from "./context.ts";
 import { type ArgumentRows, argument, type OptionRows, option, short, type ValuesOf } from "./parameters.ts";
 import type { WhenInterrupted } from "./when-interrupted.ts";
 
@@ -20,8 +20,8 @@ export const VERB_GROUPS = {
 export type VerbGroup = keyof typeof VERB_GROUPS;
 
 /** What every verb states. */
-interface VerbParts<Arguments extends ArgumentRows, Options extends OptionRows> {
-  readonly name: string;
+interface VerbParts<Arguments extends ArgumentRows, Options extends OptionRows, Name extends string, Command extends string> {
+  readonly name: Name;
   /** For `--help` and the README, as the end of "redis-lab NAME: …". */
   readonly about: string;
   readonly group: VerbGroup;
@@ -32,11 +32,15 @@ interface VerbParts<Arguments extends ArgumentRows, Options extends OptionRows> 
   readonly options: Options;
   /** Command lines without `redis-lab`. */
   readonly examples: readonly [string, ...string[]];
-  /** What the document of `--json` is, and, where there is more to say, what `--help` says of the option. `none`: the verb does not have the option. */
-  readonly json: string | { readonly document: string; readonly about: string } | "none";
+  /** What the document of `--json` is, and, where there is more to say, what `--help` says of the option. `none`: the verb does not have the option, and no row in lib/report/documents.ts. */
+  readonly json: JsonOf<Command>;
   /** Options of the command line that belong to the command of a host or server: `all` behind the arguments before it, or those that redis-lab does not know. @default none */
   readonly passesOn?: "all" | "unknown";
 }
+
+/** What there is to say of a verb's document. */
+type Json = string | { readonly document: string; readonly about: string };
+type JsonOf<Command extends string> = Command extends DocumentVerb ? Json : "none";
 
 /** What the process hands to a verb that works on no lab, or on one that it finds by itself. */
 export interface VerbHost {
@@ -48,12 +52,20 @@ export interface VerbHost {
   readonly speaksOf: (subject: Subject) => void;
 }
 
-/** What a verb's module exports: its work, returning an exit code. */
-type LabWork<Options, Arguments> = (context: VerbContext, options: Options, given: Arguments) => Promise<number>;
-type OwnWork<Options, Arguments> = (host: VerbHost, options: Options, given: Arguments) => Promise<number>;
+/** What a verb's module exports: its work, returning an exit code. Its context knows the verb, so that it prints the document of that verb alone. */
+type LabWork<Command extends string, Options, Arguments> = (
+  context: Command extends DocumentVerb ? ReportContext<Command> : VerbContext,
+  options: Options,
+  given: Arguments,
+) => Promise<number>;
+type OwnWork<Command extends string, Options, Arguments> = (host: OwnHost<Command>, options: Options, given: Arguments) => Promise<number>;
+
+/** The process, for one verb that is given no lab. */
+export type OwnHost<Command extends string> = VerbHost & { readonly verb: Command };
 
 /** A verb of which only the command line is known: its modules are loaded when it runs. */
-export interface Verb extends VerbParts<ArgumentRows, OptionRows> {
+export interface Verb extends Omit<VerbParts<ArgumentRows, OptionRows, string, string>, "json"> {
+  readonly json: Json | "none";
   /** Options that it has in common with others; they stand before its own. */
   readonly shared: OptionRows;
   /** @throws LabError */
@@ -81,9 +93,25 @@ const LAB_OPTIONS = {
 export const LABS_OPTION = { labs: LABS };
 
 /** A verb of a lab: `redis-lab NAME LAB …`. @param load its code, loaded when it runs */
-export function labVerb<Arguments extends ArgumentRows, Options extends OptionRows>(
-  parts: VerbParts<Arguments, Options>,
-  load: () => Promise<LabWork<ValuesOf<Options>, ValuesOf<Arguments>>>,
+export function labVerb<Arguments extends ArgumentRows, Options extends OptionRows, Name extends string>(
+  parts: VerbParts<Arguments, Options, Name, Name>,
+  load: () => Promise<LabWork<Name, ValuesOf<Options>, ValuesOf<Arguments>>>,
+): Verb {
+  return verbOfLab(parts, parts.name, load);
+}
+
+/** The same of the family `cluster`: `redis-lab cluster NAME LAB …`. */
+export function clusterVerb<Arguments extends ArgumentRows, Options extends OptionRows, Name extends string>(
+  parts: VerbParts<Arguments, Options, Name, `cluster ${Name}`>,
+  load: () => Promise<LabWork<`cluster ${Name}`, ValuesOf<Options>, ValuesOf<Arguments>>>,
+): Verb {
+  return verbOfLab(parts, `cluster ${parts.name}`, load);
+}
+
+function verbOfLab<Arguments extends ArgumentRows, Options extends OptionRows, Name extends string, Command extends string>(
+  parts: VerbParts<Arguments, Options, Name, Command>,
+  command: Command,
+  load: () => Promise<LabWork<Command, ValuesOf<Options>, ValuesOf<Arguments>>>,
 ): Verb {
   return {
     ...parts,
@@ -93,10 +121,10 @@ export function labVerb<Arguments extends ArgumentRows, Options extends OptionRo
       const [{ openContext }, { fillError }, work] = await Promise.all([import("./context.ts"), import("./invocation.ts"), load()]);
       const { lab } = valuesOf(LAB, given);
       speaksOf({ lab });
-      const context = await openContext(lab, { ...valuesOf(LAB_OPTIONS, options), json }, signal);
+      const context = await openContext(command, lab, { ...valuesOf(LAB_OPTIONS, options), json }, signal);
       speaksOf({ lab, target: context.target });
       try {
-        return await work(context, valuesOf(parts.options, options), valuesOf(parts.arguments, given));
+        return await work(context as Parameters<typeof work>[0], valuesOf(parts.options, options), valuesOf(parts.arguments, given));
       } catch (error) {
         throw fillError(error, context.invocation);
       }
@@ -105,14 +133,15 @@ export function labVerb<Arguments extends ArgumentRows, Options extends OptionRo
 }
 
 /** A verb that is not given a lab. @param load its code, loaded when it runs */
-export function ownVerb<Arguments extends ArgumentRows, Options extends OptionRows>(
-  parts: VerbParts<Arguments, Options>,
-  load: () => Promise<OwnWork<ValuesOf<Options>, ValuesOf<Arguments>>>,
+export function ownVerb<Arguments extends ArgumentRows, Options extends OptionRows, Name extends string>(
+  parts: VerbParts<Arguments, Options, Name, Name>,
+  load: () => Promise<OwnWork<Name, ValuesOf<Options>, ValuesOf<Arguments>>>,
 ): Verb {
   return {
     ...parts,
     shared: {},
-    start: async (host, options, given) => (await load())(host, valuesOf(parts.options, options), valuesOf(parts.arguments, given)),
+    start: async (host, options, given) =>
+      (await load())({ ...host, verb: parts.name }, valuesOf(parts.options, options), valuesOf(parts.arguments, given)),
   };
 }
 

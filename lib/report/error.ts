@@ -1,6 +1,7 @@
-import { type ErrorKind, isLabError, kindOf, messageOf } from "../base/error.ts";
+import { isLabError, kindOf, messageOf } from "../base/error.ts";
 import { plainText } from "../base/terminal-text.ts";
 import { progressColours as pc } from "./colours.ts";
+import type { ErrorDocument, Subject } from "./documents.ts";
 import { DOCUMENT_FORMAT } from "./format.ts";
 
 /** An error for people: what, why, what to do. A defect of redis-lab shows its stack, since nobody else can fix it. */
@@ -16,26 +17,8 @@ export function formatError(error: unknown): string {
   return `${pc.red("defect")} ${plainText(error instanceof Error ? (error.stack ?? error.message) : messageOf(error))}\nThis is a fault of redis-lab, not yours.`;
 }
 
-/** Of which lab and target a document speaks, as far as that was known. */
-export interface Subject {
-  readonly lab?: string | undefined;
-  readonly target?: string | undefined;
-}
-
 /** The same for `--json`. */
-export function errorDocument(
-  error: unknown,
-  { lab, target }: Subject = {},
-): Subject & {
-  readonly format: number;
-  readonly error: {
-    readonly code: string;
-    readonly kind: ErrorKind;
-    readonly what: string;
-    readonly why?: string | undefined;
-    readonly next?: string;
-  };
-} {
+export function errorDocument(error: unknown, { lab, target }: Subject = {}): ErrorDocument {
   const kind = kindOf(error);
   return {
     format: DOCUMENT_FORMAT,

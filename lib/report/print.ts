@@ -1,4 +1,5 @@
 import { colouredText, jsonText, plainText } from "../base/terminal-text.ts";
+import type { Documents } from "./documents.ts";
 
 // The one way out: everything that redis-lab writes to its outputs passes here, and a terminal behind it is shown what hosts, servers and files sent, and obeys none of it. Pipes get the same:
 // behind `| grep`, `| tail` and Terraform there is a terminal as well, and who needs the bytes has --json. Three things pass by. Values that `cli` hands to a pipe go byte by byte, as redis-cli
@@ -47,7 +48,7 @@ export function room(): Promise<void> | undefined {
 let drained: Promise<void> | undefined;
 
 /** A document of `--json` on standard output. @param indent of each level, in blanks. @default one line */
-export function printJson(document: unknown, indent?: number): void {
+export function printJson(document: Documents[keyof Documents], indent?: number): void {
   process.stdout.write(`${jsonText(document, indent)}\n`);
 }
 

@@ -82,6 +82,7 @@ export const ARROWS: Readonly<Record<string, Readonly<Record<string, Arrow>>>> =
     cluster: { types: true, why: "plans and findings" },
     sentinel: { types: true, why: "plans and findings" },
     transfer: { types: true, why: "what was brought over" },
+    project: { only: /^scaffold$/, types: true, why: "the document of init says what it made" },
     lab: { why: "the inventory, and which columns the row of a layout asks for" },
     redis: { only: /^constants$/, why: "how many slots there are" },
   },

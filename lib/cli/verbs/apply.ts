@@ -3,12 +3,12 @@ import { LabError } from "../../base/error.ts";
 import { parsePlan } from "../../cluster/plan/saved-plan.ts";
 import { openContext } from "../context.ts";
 import { fillError } from "../invocation.ts";
-import type { VerbHost } from "../verb.ts";
+import type { OwnHost } from "../verb.ts";
 import { askAndApply } from "./cluster/change.ts";
 
 /** Applies a plan that a cluster verb saved; lab and target are those that it names. */
 export async function apply(
-  { signal, json, speaksOf }: VerbHost,
+  { signal, json, speaksOf, verb }: OwnHost<"apply">,
   { labs, ...options }: { readonly labs: string | undefined; readonly yes: boolean; readonly dryRun: boolean },
   { file }: { readonly file: string },
 ): Promise<number> {
@@ -22,7 +22,7 @@ export async function apply(
   });
   const saved = parsePlan(text, file);
   speaksOf({ lab: saved.lab, target: saved.target });
-  const context = await openContext(saved.lab, { labs, json, target: saved.target }, signal);
+  const context = await openContext(verb, saved.lab, { labs, json, target: saved.target }, signal);
   try {
     return await askAndApply(context, saved, options);
   } catch (error) {

@@ -12,13 +12,13 @@ import { COMPLETION_SHELLS } from "../completion-scripts.ts";
 import { type CompletionNames, completions } from "../completion-words.ts";
 import { printResult } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
-import type { VerbHost } from "../verb.ts";
+import type { OwnHost } from "../verb.ts";
 
 type ShellName = keyof typeof COMPLETION_SHELLS;
 
 /** `install` is for people; `words` is what the shells ask, and never fails: a line that is being typed is no place for errors. */
 export async function completion(
-  host: VerbHost,
+  host: OwnHost<"completion">,
   { shell }: { readonly shell: ShellName | undefined },
   { what, words }: { readonly what: string; readonly words: readonly string[] },
 ): Promise<number> {

@@ -6,10 +6,10 @@ import { withSession } from "../../operations/session.ts";
 import { formatDoctorReport } from "../../report/doctor.ts";
 import { say } from "../../report/print.ts";
 import { canAsk, confirm } from "../confirm.ts";
-import { printResult, type VerbContext, withProgress } from "../context.ts";
+import { printResult, type ReportContext, type VerbContext, withProgress } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
 
-export async function doctor(context: VerbContext, options: { readonly fix: boolean; readonly yes: boolean }): Promise<number> {
+export async function doctor(context: ReportContext<"doctor">, options: { readonly fix: boolean; readonly yes: boolean }): Promise<number> {
   const fixed = options.fix ? await fix(context, options.yes) : undefined;
   const report = await withSession({ ...context, emit: () => {} }, (session) => examineLab(session, context.environment));
   const lines =

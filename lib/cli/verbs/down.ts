@@ -2,11 +2,11 @@ import { assertCanGoDown, bringDown } from "../../operations/down.ts";
 import { endLocalOrphans, findLocalOrphans } from "../../operations/local-orphans.ts";
 import { formatDown, formatOrphans } from "../../report/down.ts";
 import { confirm } from "../confirm.ts";
-import { printResult, type VerbContext, withProgress } from "../context.ts";
+import { printResult, type ReportContext, withProgress } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
 
 export async function down(
-  context: VerbContext,
+  context: ReportContext<"down">,
   options: { readonly purge: boolean; readonly orphans: boolean; readonly yes: boolean },
 ): Promise<number> {
   if (options.orphans) return endOrphans(context, options.yes);
@@ -24,7 +24,7 @@ export async function down(
   return report.failures.length === 0 ? EXIT.done : EXIT.failed;
 }
 
-async function endOrphans(context: VerbContext, yes: boolean): Promise<number> {
+async function endOrphans(context: ReportContext<"down">, yes: boolean): Promise<number> {
   const orphans = await findLocalOrphans({ ...context, emit: () => {} });
   if (orphans.length > 0) {
     const list = orphans.map(({ pid, host, title }) => `  ${pid}  ${host}  ${title}`).join("\n");

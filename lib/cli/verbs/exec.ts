@@ -1,12 +1,12 @@
 import { execOnHosts } from "../../operations/exec.ts";
 import { formatFailedHosts, prefixed } from "../../report/exec.ts";
 import { printLine, room, say } from "../../report/print.ts";
-import { printResult, type VerbContext } from "../context.ts";
+import { printResult, type ReportContext } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
 
 /** Output comes as the hosts give it, each line behind the name of its host. */
 export async function exec(
-  context: VerbContext,
+  context: ReportContext<"exec">,
   { role, atOnce }: { readonly role: Parameters<typeof execOnHosts>[0]["role"]; readonly atOnce: number },
   { command }: { readonly command: readonly string[] },
 ): Promise<number> {

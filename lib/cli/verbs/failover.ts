@@ -1,10 +1,10 @@
 import { failOverLab } from "../../operations/failover.ts";
 import { formatFailover } from "../../report/failover.ts";
-import { printResult, type VerbContext, withProgress } from "../context.ts";
+import { printResult, type ReportContext, withProgress } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
 
 export async function failover(
-  context: VerbContext,
+  context: ReportContext<"failover">,
   { force }: { readonly force: boolean },
   { instance }: { readonly instance: string | undefined },
 ): Promise<number> {

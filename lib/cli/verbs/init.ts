@@ -3,10 +3,10 @@ import { shellQuote } from "../../connection/quote.ts";
 import { type PackageOrigin, scaffold } from "../../project/scaffold.ts";
 import { printResult } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
-import type { VerbHost } from "../verb.ts";
+import type { OwnHost } from "../verb.ts";
 
 export async function init(
-  host: VerbHost,
+  host: OwnHost<"init">,
   { cdktn }: { readonly cdktn: boolean },
   { folder }: { readonly folder: string },
 ): Promise<number> {

@@ -1,11 +1,11 @@
 import { leaveHost } from "../../operations/leaving/leave.ts";
 import { withNextCommand } from "../../operations/vms/inside-terraform.ts";
 import { formatLeave } from "../../report/leave.ts";
-import { printResult, type VerbContext, withProgress } from "../context.ts";
+import { printResult, type ReportContext, withProgress } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
 
 export async function leave(
-  context: VerbContext,
+  context: ReportContext<"leave">,
   { keep }: { readonly keep: boolean },
   { host }: { readonly host: string },
 ): Promise<number> {

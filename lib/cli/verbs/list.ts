@@ -4,17 +4,17 @@ import { openProject, type Project } from "../../project/project.ts";
 import { formatList } from "../../report/list.ts";
 import { printResult } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
-import type { VerbHost } from "../verb.ts";
+import type { OwnHost } from "../verb.ts";
 
 export async function list(
-  { signal, json }: VerbHost,
+  { signal, json, verb }: OwnHost<"list">,
   { all, labs }: { readonly all: boolean; readonly labs: string | undefined },
 ): Promise<number> {
   const project = await projectHere(labs ?? process.env["REDIS_LAB_LABS"], all);
   const rows = await listLabs({ project, all, environment: process.env, signal });
   const terminal = process.stdout.isTTY === true && !json;
   const text = formatList(rows, { terminal, width: process.stdout.columns || undefined, now: new Date(), folders: all });
-  printResult({ json }, { labs: rows }, rows.length === 0 ? "No lab is declared here, and none runs." : text);
+  printResult({ verb, json }, { labs: rows }, rows.length === 0 ? "No lab is declared here, and none runs." : text);
   return EXIT.done;
 }
 

@@ -1,10 +1,10 @@
 import { planLab } from "../../operations/plan.ts";
 import { withSession } from "../../operations/session.ts";
 import { formatPlan } from "../../report/plan.ts";
-import { printResult, type VerbContext, withProgress } from "../context.ts";
+import { printResult, type ReportContext, withProgress } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
 
-export async function plan(context: VerbContext, options: { readonly exitCode: boolean }): Promise<number> {
+export async function plan(context: ReportContext<"plan">, options: { readonly exitCode: boolean }): Promise<number> {
   const { found, addresses } = await withProgress(context, ({ emit }) =>
     withSession({ ...context, emit }, async (session) => {
       const placed = session.placement.hosts.map(({ name, address }) => [name, address] as const);

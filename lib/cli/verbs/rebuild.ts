@@ -6,10 +6,13 @@ import { formatDown } from "../../report/down.ts";
 import { formatRebuild, formatRolling } from "../../report/rebuild.ts";
 import { formatUp } from "../../report/up.ts";
 import { confirm } from "../confirm.ts";
-import { printResult, type VerbContext, withProgress } from "../context.ts";
+import { printResult, type ReportContext, withProgress } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
 
-export async function rebuild(context: VerbContext, options: { readonly yes: boolean; readonly rolling: boolean }): Promise<number> {
+export async function rebuild(
+  context: ReportContext<"rebuild">,
+  options: { readonly yes: boolean; readonly rolling: boolean },
+): Promise<number> {
   const now = () => new Date();
   if (options.rolling) {
     const report = await withProgress(context, ({ emit }) => rollHardware({ ...context, emit, now }));

@@ -9,11 +9,11 @@ import { writeTree } from "../../project/file-tree.ts";
 import { loadSecrets } from "../../project/secrets-file.ts";
 import { mask } from "../../render/mask.ts";
 import { renderHost } from "../../render/render.ts";
-import { placementOf, printResult, type VerbContext } from "../context.ts";
+import { placementOf, printResult, type ReportContext } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
 
 export async function render(
-  context: VerbContext,
+  context: ReportContext<"render">,
   options: { readonly out: string; readonly os: string | undefined; readonly secrets: boolean },
   { host: name }: { readonly host: string | undefined },
 ): Promise<number> {

@@ -1,10 +1,10 @@
 import { bringUp } from "../../operations/up.ts";
 import { continueWith, withNextCommand } from "../../operations/vms/inside-terraform.ts";
 import { formatUp } from "../../report/up.ts";
-import { printResult, type VerbContext, withProgress } from "../context.ts";
+import { printResult, type ReportContext, withProgress } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
 
-export async function up(context: VerbContext, { rotatePassword }: { readonly rotatePassword: boolean }): Promise<number> {
+export async function up(context: ReportContext<"up">, { rotatePassword }: { readonly rotatePassword: boolean }): Promise<number> {
   const command = continueWith(context.lab.name, context.environment);
   const report = await withProgress(
     context,

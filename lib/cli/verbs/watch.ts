@@ -4,7 +4,7 @@ import { print, printJson } from "../../report/print.ts";
 import { formatStatus } from "../../report/status.ts";
 import { changedInstances, changesBetween, clock, watchScreen } from "../../report/watch.ts";
 import { wrapLines } from "../../report/wrap.ts";
-import { labelled, type VerbContext } from "../context.ts";
+import { labelled, type ReportContext } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
 import { openScreen } from "../screen.ts";
 
@@ -12,7 +12,7 @@ import { openScreen } from "../screen.ts";
 const MARKED_LOOKS = 5;
 
 /** Looks again and again until it is interrupted. On a terminal on a screen of its own; elsewhere one status after the other, under `--json` one document a line. */
-export async function watchStatus(context: VerbContext, seconds: number, look: () => Promise<Status>): Promise<number> {
+export async function watchStatus(context: ReportContext<"status">, seconds: number, look: () => Promise<Status>): Promise<number> {
   const screen = context.terminal ? openScreen(process.stdout) : undefined;
   const events: string[] = [];
   try {

@@ -33,10 +33,15 @@ export async function removeNode(options: Options & { readonly node: string }): 
   );
 }
 
+/** What `replace-node` did. */
+export interface ReplaceReport {
+  readonly joined: ChangeReport;
+  /** Left out after a dry run. */
+  readonly left: ChangeReport | undefined;
+}
+
 /** Puts a fresh node into the place of another one, and makes that one leave. */
-export async function replaceNode(
-  options: Options & { readonly node: string; readonly by: string },
-): Promise<{ readonly joined: ChangeReport; readonly left: ChangeReport | undefined }> {
+export async function replaceNode(options: Options & { readonly node: string; readonly by: string }): Promise<ReplaceReport> {
   const { member, others } = newcomer(options, options.by);
   const joined = await changeCluster({ ...options, verb: "replace-node", others }, (view) =>
     isLive(options.node, view) ? takePlacePlan(options.node, member, view) : takeAnyPlacePlan(member, view),
@@ -44,10 +49,15 @@ export async function replaceNode(
   return { joined, left: joined.applied ? await removeNode(options) : undefined };
 }
 
+/** What `reset` did. */
+export interface ResetReport {
+  readonly instance: string;
+  /** How many it had, and has no more. */
+  readonly keys: number;
+}
+
 /** Empties a node that nobody knows any more. @throws LabError `cluster.still-known`, `cluster.not-empty` */
-export async function resetNode(
-  options: ClusterOptions & { readonly node: string; readonly flush: boolean },
-): Promise<{ readonly instance: string; readonly keys: number }> {
+export async function resetNode(options: ClusterOptions & { readonly node: string; readonly flush: boolean }): Promise<ResetReport> {
   return withClusterLocked(options, "reset", async ({ session, known }) => {
     const { access, signal, emit } = session;
     const { member, others } = newcomer(options, options.node);

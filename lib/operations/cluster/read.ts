@@ -38,18 +38,21 @@ export async function diffCluster(options: ClusterOptions): Promise<DifferenceRe
   }));
 }
 
+/** When all nodes agreed. */
+export interface WaitReport {
+  /** How long that took. */
+  readonly seconds: number;
+  /** How many they are. */
+  readonly nodes: number;
+}
+
 /** Waits until nothing is wrong: every declared instance answers and has its place, every slot has an owner, none is open, and all nodes agree. @returns how long it took, in seconds */
-export async function waitForCluster(
-  options: ClusterOptions & { readonly timeoutMs: number },
-): Promise<{ readonly seconds: number; readonly nodes: number }> {
+export async function waitForCluster(options: ClusterOptions & { readonly timeoutMs: number }): Promise<WaitReport> {
   return lookAtCluster(options, (cluster) => waitInCluster(cluster, options.timeoutMs));
 }
 
 /** The same in a session. @throws LabError `cluster.not-ready`, `cluster.nothing-answers` */
-export async function waitInCluster(
-  { session, known, declaration }: ClusterSession,
-  timeoutMs: number,
-): Promise<{ readonly seconds: number; readonly nodes: number }> {
+export async function waitInCluster({ session, known, declaration }: ClusterSession, timeoutMs: number): Promise<WaitReport> {
   const begin = performance.now();
   const view: ClusterView = await awaitReadyCluster(known, session.access, {
     timeoutMs,

@@ -4,6 +4,7 @@ import type { RestoreReport } from "../../transfer/restore.ts";
 import type { ImportedKey, ImportReport } from "../../transfer/types.ts";
 import type { BackupCheck } from "../../transfer/verify.ts";
 import { colours as pc } from "../colours.ts";
+import type { ImportDocument, KeyDocument, RestoreDocument } from "../documents.ts";
 
 /** Keys that are shown one by one. */
 const MOST_KEYS = 20;
@@ -28,11 +29,11 @@ export function formatImport(lab: string, report: ImportReport): string {
 }
 
 /** As JSON has it: keys are text where they are, base64 beside it. */
-export function importDocument(report: ImportReport): object {
+export function importDocument(report: ImportReport): ImportDocument {
   return { ...report, left: report.left.map(keyDocument) };
 }
 
-function keyDocument({ key, database, target, outcome }: ImportedKey): object {
+function keyDocument({ key, database, target, outcome }: ImportedKey): KeyDocument {
   return { key: key.toString(), base64: key.toString("base64"), database, target: target?.id, outcome };
 }
 
@@ -61,7 +62,7 @@ export function formatRestore(lab: string, { keys, found, compared, findings, se
   ].join("\n");
 }
 
-export function restoreDocument(report: RestoreReport): object {
+export function restoreDocument(report: RestoreReport): RestoreDocument {
   return { ...report, files: Object.fromEntries([...report.files].map(([file, each]) => [file, importDocument(each)])) };
 }
 

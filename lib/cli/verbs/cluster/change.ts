@@ -6,10 +6,14 @@ import type { SavedPlan } from "../../../cluster/plan/saved-plan.ts";
 import { applySaved, type ChangeOptions, type ChangeReport, changeCluster, type MoveRequest } from "../../../operations/cluster/change.ts";
 import type { ClusterSession } from "../../../operations/cluster/session.ts";
 import { formatChange } from "../../../report/cluster/change.ts";
+import type { DocumentVerb, Results } from "../../../report/documents.ts";
 import { canAsk, confirm } from "../../confirm.ts";
-import { printResult, type VerbContext, withProgress } from "../../context.ts";
+import { printResult, type ReportContext, type VerbContext, withProgress } from "../../context.ts";
 import { EXIT } from "../../exit-codes.ts";
 import { type ThrottleFlags, throttleOf } from "./throttle.ts";
+
+/** Verbs whose document is a plan, and what it changed. */
+type ChangeVerb = { [Verb in DocumentVerb]: Results[Verb] extends ChangeReport ? Verb : never }[DocumentVerb];
 
 /** Options of verbs that make a plan. */
 export interface PlanOptions {
@@ -47,7 +51,7 @@ export function changeOptions(context: VerbContext, options: PlanOptions & MoveP
 
 /** Runs a verb that changes the cluster: plan, dry run or saved plan, progress, report. */
 export async function runChange(
-  context: VerbContext,
+  context: ReportContext<ChangeVerb>,
   options: MoveFlags,
   verb: string,
   makePlan: (look: ClusterView, cluster: ClusterSession) => ClusterPlan | Promise<ClusterPlan>,
@@ -57,25 +61,25 @@ export async function runChange(
 
 /** The same for a verb that asks on a terminal, with its plan in sight: what is applied then is that very plan, or nothing. */
 export async function askAndChange(
-  context: VerbContext,
+  context: ReportContext<ChangeVerb>,
   { yes, ...options }: MoveFlags & { readonly yes: boolean },
   verb: string,
   makePlan: (look: ClusterView, cluster: ClusterSession) => ClusterPlan | Promise<ClusterPlan>,
 ): Promise<number> {
   if (yes || options.dryRun || options.plan !== undefined || context.json || !canAsk()) return runChange(context, options, verb, makePlan);
   // Warnings alone: of a plan nothing is under way.
-  const { plan, ...planned } = await withProgress({ ...context, json: true }, ({ emit }) =>
+  const planned = await withProgress({ ...context, json: true }, ({ emit }) =>
     changeCluster({ ...changeOptions(context, { ...options, dryRun: true }), emit, verb }, makePlan),
   );
-  printResult(context, planned, formatChange({ plan, ...planned }));
-  if (plan.actions.length === 0) return EXIT.done;
+  printResult(context, planned, formatChange(planned));
+  if (planned.plan.actions.length === 0) return EXIT.done;
   await confirm("Do this?", yes, context.signal);
-  return showChange(context, options, (emit) => applySaved(plan, { ...changeOptions(context, options), emit }));
+  return showChange(context, options, (emit) => applySaved(planned.plan, { ...changeOptions(context, options), emit }));
 }
 
 /** Applies a plan of a file. On a terminal all that it does is shown and asked for: who made the file, and who had it since, is not known. */
 export async function askAndApply(
-  context: VerbContext,
+  context: ReportContext<ChangeVerb>,
   saved: SavedPlan,
   { yes, dryRun }: { readonly yes: boolean; readonly dryRun: boolean },
 ): Promise<number> {
@@ -94,7 +98,7 @@ export async function askAndApply(
 
 /** Runs an operation that reports a change, and shows it. `most`: as in `formatChange`. */
 export async function showChange(
-  context: VerbContext,
+  context: ReportContext<ChangeVerb>,
   { plan, most }: Pick<PlanOptions, "plan"> & { readonly most?: number },
   work: (emit: ChangeOptions["emit"]) => Promise<ChangeReport>,
 ): Promise<number> {

@@ -6,7 +6,7 @@ import { type LoadKind, slotLoads } from "../../../operations/cluster/loads.ts";
 import { addNode as addToCluster, removeNode, replaceNode as replaceInCluster, resetNode } from "../../../operations/cluster/members.ts";
 import { formatChange } from "../../../report/cluster/change.ts";
 import { confirm } from "../../confirm.ts";
-import { printResult, type VerbContext, withProgress } from "../../context.ts";
+import { printResult, type ReportContext, withProgress } from "../../context.ts";
 import { EXIT } from "../../exit-codes.ts";
 import { askAndChange, changeOptions, type MoveFlags, type PlanOptions, runChange, showChange } from "./change.ts";
 
@@ -16,12 +16,12 @@ interface OneNode {
   readonly node: string;
 }
 
-export function create(context: VerbContext, options: PlanOptions): Promise<number> {
+export function create(context: ReportContext<"cluster create">, options: PlanOptions): Promise<number> {
   return showChange(context, options, (emit) => createCluster({ ...changeOptions(context, options), emit }));
 }
 
 export function reshard(
-  context: VerbContext,
+  context: ReportContext<"cluster reshard">,
   options: MoveFlags & { readonly from: string; readonly to: string; readonly slots: number; readonly yes: boolean },
 ): Promise<number> {
   const names = options.from
@@ -33,7 +33,7 @@ export function reshard(
 }
 
 export function rebalance(
-  context: VerbContext,
+  context: ReportContext<"cluster rebalance">,
   options: MoveFlags & {
     readonly weight: readonly (readonly [node: string, weight: number])[];
     readonly threshold: number;
@@ -49,12 +49,16 @@ export function rebalance(
   });
 }
 
-export function drain(context: VerbContext, options: MoveFlags, { nodes }: { readonly nodes: readonly string[] }): Promise<number> {
+export function drain(
+  context: ReportContext<"cluster drain">,
+  options: MoveFlags,
+  { nodes }: { readonly nodes: readonly string[] },
+): Promise<number> {
   return runChange(context, options, "drain", (look) => drainPlan(nodes, look));
 }
 
 export function addNode(
-  context: VerbContext,
+  context: ReportContext<"cluster add-node">,
   options: PlanOptions & { readonly replicaOf: string | undefined; readonly replica: boolean },
   { node }: OneNode,
 ): Promise<number> {
@@ -62,18 +66,22 @@ export function addNode(
   return showChange(context, options, (emit) => addToCluster({ ...changeOptions(context, options), emit, node, replicaOf }));
 }
 
-export function delNode(context: VerbContext, options: PlanOptions, { node }: OneNode): Promise<number> {
+export function delNode(context: ReportContext<"cluster del-node">, options: PlanOptions, { node }: OneNode): Promise<number> {
   return showChange(context, options, (emit) => removeNode({ ...changeOptions(context, options), emit, node }));
 }
 
-export async function replaceNode(context: VerbContext, options: MoveFlags, given: OneNode & { readonly by: string }): Promise<number> {
+export async function replaceNode(
+  context: ReportContext<"cluster replace-node">,
+  options: MoveFlags,
+  given: OneNode & { readonly by: string },
+): Promise<number> {
   const report = await withProgress(context, ({ emit }) => replaceInCluster({ ...changeOptions(context, options), emit, ...given }));
   printResult(context, report, [report.joined, report.left].flatMap((each) => (each === undefined ? [] : [formatChange(each)])).join("\n"));
   return EXIT.done;
 }
 
 export function replicate(
-  context: VerbContext,
+  context: ReportContext<"cluster replicate">,
   options: PlanOptions,
   { node, master }: OneNode & { readonly master: string },
 ): Promise<number> {
@@ -81,7 +89,7 @@ export function replicate(
 }
 
 export function failover(
-  context: VerbContext,
+  context: ReportContext<"cluster failover">,
   options: PlanOptions & { readonly force: boolean; readonly takeover: boolean },
   { node }: OneNode,
 ): Promise<number> {
@@ -89,12 +97,12 @@ export function failover(
   return showChange(context, options, (emit) => failOver({ ...changeOptions(context, options), emit, node, how }));
 }
 
-export function failback(context: VerbContext, options: PlanOptions): Promise<number> {
+export function failback(context: ReportContext<"cluster failback">, options: PlanOptions): Promise<number> {
   return runChange(context, options, "failback", failbackPlan);
 }
 
 export async function reset(
-  context: VerbContext,
+  context: ReportContext<"cluster reset">,
   { flush, yes }: { readonly flush: boolean; readonly yes: boolean },
   { node }: OneNode,
 ): Promise<number> {
@@ -109,6 +117,10 @@ export async function reset(
 }
 
 /** @param given `ms`: the node timeout in milliseconds */
-export function setNodeTimeout(context: VerbContext, options: PlanOptions, { ms }: { readonly ms: number }): Promise<number> {
+export function setNodeTimeout(
+  context: ReportContext<"cluster set-timeout">,
+  options: PlanOptions,
+  { ms }: { readonly ms: number },
+): Promise<number> {
   return runChange(context, options, "set-timeout", (look) => setTimeoutPlan(ms, look));
 }

@@ -10,7 +10,7 @@ import {
   restoreDocument,
 } from "../../../report/cluster/transfer.ts";
 import { say } from "../../../report/print.ts";
-import { printResult, type VerbContext, withProgress } from "../../context.ts";
+import { printResult, type ReportContext, type VerbContext, withProgress } from "../../context.ts";
 import { EXIT } from "../../exit-codes.ts";
 import { readSecret } from "../../secret.ts";
 import { type ThrottleFlags, throttleOf } from "./throttle.ts";
@@ -27,7 +27,7 @@ interface SourcePassword {
 }
 
 export async function importKeys(
-  context: VerbContext,
+  context: ReportContext<"cluster import">,
   options: ThrottleFlags &
     SourcePassword & {
       readonly from: string;
@@ -63,7 +63,7 @@ export async function importKeys(
 }
 
 export async function backup(
-  context: VerbContext,
+  context: ReportContext<"cluster backup">,
   options: { readonly check: boolean; readonly load: boolean; readonly server: string | undefined },
   { folder }: Folder,
 ): Promise<number> {
@@ -80,7 +80,7 @@ export async function backup(
 }
 
 export async function restore(
-  context: VerbContext,
+  context: ReportContext<"cluster restore">,
   options: ThrottleFlags & { readonly replace: boolean; readonly compare: number | "all"; readonly server: string | undefined },
   { folder }: Folder,
 ): Promise<number> {
