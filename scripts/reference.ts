@@ -1,8 +1,10 @@
-// Writes the tables of README.md that come from the code: `npm run reference`. Tests fail while they are out of date.
-import { readFileSync, writeFileSync } from "node:fs";
+// Writes the tables of README.md and the schemas in docs/reference/json, which come from the code: `npm run reference`. Tests fail while they are out of date.
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { verbReference } from "../lib/cli/verb-reference.ts";
 import { referenceTable } from "../lib/lab/reference.ts";
 import { checksTable } from "../lib/operations/doctor/checks.ts";
+import { jsonSchemas } from "./json-schemas.ts";
+import { SCHEMAS } from "./schema-files.ts";
 
 const TABLES = { reference: referenceTable, verbs: verbReference, "doctor checks": checksTable };
 
@@ -17,3 +19,8 @@ for (const [name, table] of Object.entries(TABLES)) {
   text = `${before}${begin}\n\n${await table()}\n\n${end}${after}`;
 }
 writeFileSync(file, text);
+
+const schemas = await jsonSchemas();
+rmSync(SCHEMAS, { recursive: true, force: true });
+mkdirSync(SCHEMAS, { recursive: true });
+for (const [name, schema] of schemas) writeFileSync(new URL(name, SCHEMAS), schema);

@@ -40,7 +40,8 @@ function usage({ arguments: rows, options }: Verb, command: string): string {
   return [command, ...words, ...required].join(" ");
 }
 
-function documentOf({ json }: Verb): string {
+/** What the document of a verb is, as a sentence. */
+export function documentOf({ json }: Verb): string {
   return json === "none" ? "none" : sentence(typeof json === "string" ? json : json.document);
 }
 

@@ -12,6 +12,7 @@ import type { LabInput } from "../../lib/lab/schema.ts";
 import { connectRedis } from "../../lib/redis/client.ts";
 import type { Argument, RedisClient, Reply } from "../../lib/redis/types.ts";
 import { nextNetwork } from "./addresses.ts";
+import { assertDocuments } from "./documents.ts";
 
 /** The compiled command line. */
 export const MAIN = fileURLToPath(new URL("../../dist/lib/cli/main.js", import.meta.url));
@@ -39,6 +40,7 @@ export interface TestProject {
   readonly environment: Readonly<Record<"HOME" | "XDG_CACHE_HOME", string>>;
   /** Writes the labs file. */
   write(...labs: readonly LabInput[]): Promise<void>;
+  /** The result fails where a document of `--json` is not as its schema in docs/reference/json says. */
   start(args: readonly string[], options?: CliOptions): { readonly child: ChildProcess; readonly result: Promise<CliResult> };
   run(args: readonly string[], options?: CliOptions): Promise<CliResult>;
   /** As `run`, and fails with both outputs unless the exit code is 0. */
@@ -82,6 +84,7 @@ export async function makeProject(): Promise<TestProject> {
     child.stdin.end(options.input ?? "");
     const result = once(child, "close").then(([code]): CliResult => {
       children.delete(child);
+      assertDocuments(args, { code, stdout });
       return { code, stdout, stderr };
     });
     return { child, result };
