@@ -1,17 +1,17 @@
 import { LabError } from "../base/error.ts";
 import type { LabEvent } from "../base/events.ts";
 import { plainText } from "../base/terminal-text.ts";
+import { fillCommands, fillDocument, type Invocation } from "../engine/invocation.ts";
 import { type Placement, placeLab } from "../lab/placement.ts";
 import type { Lab } from "../lab/schema.ts";
-import { TARGET_NAMES, type TargetName, terraformsTarget } from "../lab/targets.ts";
-import { findLab, isInsideTerraform, openProject, type Project } from "../project/project.ts";
+import { TARGET_NAMES, type TargetName } from "../lab/targets.ts";
+import { findLab, openProject, type Project, provisionersTarget } from "../project/project.ts";
 import { chooseTarget, statePaths } from "../project/state.ts";
 import type { Documents, DocumentVerb, LabResults, Results } from "../report/documents.ts";
 import { DOCUMENT_FORMAT } from "../report/format.ts";
 import { print, printJson, say } from "../report/print.ts";
 import { lineProgress, type Progress, quietProgress } from "../report/progress.ts";
 import { wrapLines } from "../report/wrap.ts";
-import { fillCommands, fillDocument, type Invocation } from "./invocation.ts";
 
 /** Options that every verb has. */
 export interface CommonOptions {
@@ -117,11 +117,6 @@ function plainEvent(event: LabEvent): LabEvent {
   return event.type === "notice"
     ? { ...event, text: plainText(event.text) }
     : { ...event, ...(event.detail !== undefined && { detail: plainText(event.detail) }) };
-}
-
-/** A provisioner means the VMs that Terraform makes, wherever else the lab is up. */
-function provisionersTarget(environment: NodeJS.ProcessEnv): TargetName | undefined {
-  return isInsideTerraform(environment) ? terraformsTarget() : undefined;
 }
 
 function parseTarget(name: string | undefined): TargetName | undefined {

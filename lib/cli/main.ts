@@ -17,7 +17,7 @@ process.exitCode = await runCommandLine(process.argv.slice(2), signal, (meaning,
   text = said;
   // Loaded with the verb: `--help` must not wait for it.
   if (said !== undefined && invocation !== undefined)
-    void import("./invocation.ts").then(({ fillCommands }) => {
+    void import("../engine/invocation.ts").then(({ fillCommands }) => {
       text = fillCommands(said, invocation);
     });
 });

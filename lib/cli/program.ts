@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { Argument, Command, Option } from "commander";
+import type { Invocation } from "../engine/invocation.ts";
 import type { Subject } from "../report/documents.ts";
 import { print, say } from "../report/print.ts";
-import type { Invocation } from "./invocation.ts";
 import { type ArgumentRow, longName, type OptionRow, type OptionRows } from "./parameters.ts";
 import type { Verb, VerbFamily } from "./verb.ts";
 import { VERB_TABLE } from "./verb-table.ts";

@@ -118,7 +118,7 @@ function verbOfLab<Arguments extends ArgumentRows, Options extends OptionRows, N
     arguments: { ...LAB, ...parts.arguments },
     shared: LAB_OPTIONS,
     start: async ({ signal, json, speaksOf }, options, given) => {
-      const [{ openContext }, { fillError }, work] = await Promise.all([import("./context.ts"), import("./invocation.ts"), load()]);
+      const [{ openContext }, { fillError }, work] = await Promise.all([import("./context.ts"), import("../engine/invocation.ts"), load()]);
       const { lab } = valuesOf(LAB, given);
       speaksOf({ lab });
       const context = await openContext(command, lab, { ...valuesOf(LAB_OPTIONS, options), json }, signal);

@@ -6,6 +6,7 @@ import { makeFolder } from "../base/atomic.ts";
 import { cacheFolder } from "../base/cache-folder.ts";
 import { defineLab } from "../lab/define-lab.ts";
 import type { Lab, SshSettings } from "../lab/schema.ts";
+import { type TargetName, terraformsTarget } from "../lab/targets.ts";
 import { labsNotTrusted, noLabsFile, noSuchLab, sameLoopback, sameName } from "./errors.ts";
 import { whyNotTrusted } from "./trusted-file.ts";
 
@@ -36,6 +37,12 @@ export async function openProject(options: { readonly from: string; readonly lab
   const root = basename(dirname(labsFile)) === "stacks" ? dirname(dirname(labsFile)) : dirname(labsFile);
   const labs = (await loadLabs(labsFile, options.from)).map((lab) => anchorPaths(lab, root));
   return { labsFile, root, stateFolder: join(root, ".redis-lab"), labs };
+}
+
+/** The project of a lab that a program has defined, in a folder of its choice. */
+export function projectOf(lab: Lab, folder: string): Project {
+  const root = resolve(folder);
+  return { labsFile: root, root, stateFolder: join(root, ".redis-lab"), labs: [anchorPaths(lab, root)] };
 }
 
 /** @throws LabError `project.no-such-lab` */
@@ -132,6 +139,11 @@ async function cacheOfLabs(): Promise<string | false> {
 /** What defineLab returned, or what is meant for it. */
 function isLab(value: unknown): value is object {
   return typeof value === "object" && value !== null && "name" in value && "hosts" in value && "layout" in value && "network" in value;
+}
+
+/** A provisioner means the VMs that Terraform makes, wherever else the lab is up. */
+export function provisionersTarget(environment: NodeJS.ProcessEnv): TargetName | undefined {
+  return isInsideTerraform(environment) ? terraformsTarget() : undefined;
 }
 
 /** True where a provisioner of the lab's stack runs us: Terraform says so in the environment. */

@@ -86,7 +86,19 @@ export const ARROWS: Readonly<Record<string, Readonly<Record<string, Arrow>>>> =
     lab: { why: "the inventory, and which columns the row of a layout asks for" },
     redis: { only: /^constants$/, why: "how many slots there are" },
   },
+  engine: {
+    operations: { why: "a function of the package is one call of these" },
+    project: { only: /^(project|state)$/, why: "where a lab keeps what is remembered of it, and the target that is meant" },
+    lab: { only: /^(define-lab|schema|targets)$/, why: "a program hands in a lab" },
+    cluster: {
+      only: /^(plan\/(moves|membership|saved-plan)|move\/types|model\/(types|view))$/,
+      why: "the request of a cluster verb is a plan in the making",
+    },
+    transfer: { types: true, why: "what was brought over" },
+    connection: { only: /^quote$/, why: "commands in texts are to be typed" },
+  },
   cli: {
+    engine: { only: /^invocation$/, why: "commands in texts name the lab as it was named" },
     trib: { why: "redis-trib is a command line of its own" },
     operations: { why: "a verb is one call of these" },
     report: { why: "and one of these" },

@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { LabError } from "../../base/error.ts";
 import { parsePlan } from "../../cluster/plan/saved-plan.ts";
+import { fillError } from "../../engine/invocation.ts";
 import { openContext } from "../context.ts";
-import { fillError } from "../invocation.ts";
 import type { OwnHost } from "../verb.ts";
 import { askAndApply } from "./cluster/change.ts";
 

@@ -1,9 +1,9 @@
+import { fillDocument } from "../../engine/invocation.ts";
 import { withSession } from "../../operations/session.ts";
 import { readStatus } from "../../operations/status.ts";
 import { formatStatus } from "../../report/status.ts";
 import { printResult, type ReportContext } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
-import { fillDocument } from "../invocation.ts";
 
 export async function status(context: ReportContext<"status">, { watch }: { readonly watch: number | true | undefined }): Promise<number> {
   return withSession({ ...context, emit: () => {} }, async (session) => {

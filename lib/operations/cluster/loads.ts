@@ -1,9 +1,29 @@
 import { countSlots, eachSlot } from "../../cluster/model/slots.ts";
 import { mastersOf, ownSlots } from "../../cluster/model/topology.ts";
+import type { ClusterPlan } from "../../cluster/model/types.ts";
 import type { ClusterView } from "../../cluster/model/view.ts";
 import { countKeys } from "../../cluster/plan/count-keys.ts";
+import { type RebalanceRequest, rebalancePlan } from "../../cluster/plan/moves.ts";
 import { readServerInfo } from "../../redis/commands.ts";
 import type { InstanceAccess } from "../../redis/types.ts";
+
+/** What a rebalance is asked for. */
+export interface RebalanceByRequest extends Omit<RebalanceRequest, "loads" | "weights"> {
+  /** Shares by node reference. @default 1 each */
+  readonly weights?: RebalanceRequest["weights"] | undefined;
+  /** What is made even. @default slots */
+  readonly by?: LoadKind | undefined;
+}
+
+/** The plan of a rebalance, by what the servers say of their loads. @throws LabError those of `rebalancePlan` */
+export async function rebalanceBy(
+  { by = "slots", weights = new Map(), ...request }: RebalanceByRequest,
+  view: ClusterView,
+  access: InstanceAccess,
+): Promise<ClusterPlan> {
+  const loads = await slotLoads(by, view, access);
+  return rebalancePlan({ ...request, weights, ...(loads !== undefined && { loads }) }, view);
+}
 
 /** What a rebalance makes even. */
 export type LoadKind = "slots" | "keys" | "memory" | "ops";
@@ -12,7 +32,7 @@ export type LoadKind = "slots" | "keys" | "memory" | "ops";
  * What each slot weighs, by master. Keys are counted; memory is the data set of the master, shared among its slots by their keys; operations are those per second that the master
  * tells at this moment, shared likewise, or evenly where it has no keys: Redis does not count either by slot.
  */
-export async function slotLoads(
+async function slotLoads(
   kind: LoadKind,
   { cluster }: ClusterView,
   access: InstanceAccess,

@@ -1,8 +1,8 @@
 import { failbackPlan, replicatePlan, setTimeoutPlan } from "../../../cluster/plan/membership.ts";
-import { drainPlan, rebalancePlan, reshardPlan } from "../../../cluster/plan/moves.ts";
+import { drainPlan, reshardPlan } from "../../../cluster/plan/moves.ts";
 import { createCluster } from "../../../operations/cluster/create.ts";
 import { failOver } from "../../../operations/cluster/failover.ts";
-import { type LoadKind, slotLoads } from "../../../operations/cluster/loads.ts";
+import { type LoadKind, rebalanceBy } from "../../../operations/cluster/loads.ts";
 import { addNode as addToCluster, removeNode, replaceNode as replaceInCluster, resetNode } from "../../../operations/cluster/members.ts";
 import { formatChange } from "../../../report/cluster/change.ts";
 import { confirm } from "../../confirm.ts";
@@ -43,10 +43,9 @@ export function rebalance(
   },
 ): Promise<number> {
   const { weight, threshold, useEmptyMasters, simulate, by } = options;
-  return runChange(context, { ...options, dryRun: options.dryRun || simulate }, "rebalance", async (look, { session }) => {
-    const loads = await slotLoads(by, look, session.access);
-    return rebalancePlan({ weights: new Map(weight), threshold, useEmptyMasters, ...(loads !== undefined && { loads }) }, look);
-  });
+  return runChange(context, { ...options, dryRun: options.dryRun || simulate }, "rebalance", (look, { session }) =>
+    rebalanceBy({ by, weights: new Map(weight), threshold, useEmptyMasters }, look, session.access),
+  );
 }
 
 export function drain(

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { LabError } from "../../lib/base/error.ts";
-import { fillCommands, fillDocument, fillError } from "../../lib/cli/invocation.ts";
+import { fillCommands, fillDocument, fillError } from "../../lib/engine/invocation.ts";
 
 const named = { lab: "cluster", labs: "my labs/labs.ts", target: "ssh" };
 const OPTIONS = "--labs 'my labs/labs.ts' --target ssh";
