@@ -21,6 +21,23 @@ const base: Lab = defineLab({
 export const labs = [base, defineLab({ ...base, name: "staging", network: { ...base.network, loopback: "127.9.9.0/24" } })];
 `;
 
+const PROGRAM = `import { cluster, type Documents, type LabOptions, plan, status, up, type UpReport } from "redis-lab";
+import { labs } from "./labs.ts";
+
+const options: LabOptions = { folder: "..", target: "local", onEvent: ({ type }) => void type };
+export async function main(): Promise<readonly string[]> {
+  const [lab] = labs;
+  if (lab === undefined) return [];
+  const report: UpReport = await up(lab, options);
+  const { changes } = await plan(lab, options);
+  const { moved } = await cluster.reshard(lab, { ...options, from: "all", to: "redis-11", slots: changes, move: { throttle: { maxLatencyMs: 5 } } });
+  return [report.version, String(moved?.keys), ...(await status(lab)).rows.map(({ address }) => address)];
+}
+export const read = (text: string): Documents["cluster check"] => JSON.parse(text);
+// @ts-expect-error a reshard has a number of slots
+export const wrong = () => cluster.reshard(labs[0]!, { from: "all", to: "redis-11" });
+`;
+
 /** A project of a user's own: the package from its tarball, in an empty folder, with a labs file of its own. */
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "redis-lab-package-"));
@@ -53,20 +70,30 @@ test("it renders from its own templates", async () => {
 });
 
 test("it can be imported with its types", async () => {
+  await writeFile(join(folder, "project", "stacks", "program.ts"), PROGRAM);
   await writeFile(
     join(folder, "project", "tsconfig.json"),
     JSON.stringify({
-      compilerOptions: { module: "nodenext", target: "es2023", strict: true, noEmit: true, types: [] },
+      // What a program gets is typed with Node's own types, and with none besides.
+      compilerOptions: {
+        module: "nodenext",
+        target: "es2023",
+        strict: true,
+        noEmit: true,
+        allowImportingTsExtensions: true,
+        types: ["node"],
+        typeRoots: [join(root, "node_modules", "@types")],
+      },
       include: ["stacks"],
     }),
   );
   await run(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-p", "."], { cwd: join(folder, "project") });
   const { stdout } = await run(
     process.execPath,
-    ["--input-type=module", "-e", "import { defineLab } from 'redis-lab'; console.log(typeof defineLab)"],
+    ["--input-type=module", "-e", "import { cluster, up } from 'redis-lab'; console.log(typeof cluster.reshard, typeof up)"],
     { cwd: join(folder, "project") },
   );
-  expect(stdout).toBe("function\n");
+  expect(stdout).toBe("function function\n");
 });
 
 test("the package holds what runs and nothing else", async () => {
