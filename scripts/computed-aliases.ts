@@ -1,10 +1,8 @@
 import {
   AnnotatedType,
   ArrayType,
-  BaseError,
   type BaseType,
   BooleanType,
-  Context,
   type createProgram,
   DefinitionType,
   LiteralType,
@@ -21,31 +19,28 @@ import {
 
 type Checker = ReturnType<ReturnType<typeof createProgram>["getTypeChecker"]>;
 type Checked = ReturnType<Checker["getTypeAtLocation"]>;
+type Field = ReturnType<Checked["getProperties"]>[number];
+type Annotations = ConstructorParameters<typeof AnnotatedType>[1];
 type Alias = Parameters<TypeAliasNodeParser["createType"]>[0];
 
 /**
- * Types that are computed from tables (`keyof typeof ROWS`, what valibot infers): the library reads types off their syntax, where these do not stand. Of an alias that it can't read so, the compiler is asked what it comes to.
+ * Types that are computed from tables (`keyof typeof ROWS`, what valibot infers): the library reads types off their syntax, where these do not stand. So of the aliases of a file that has tables the
+ * compiler is asked what they come to; an alias that has no place in JSON as it stands is left to the library.
  */
 export class ComputedAliases implements SubNodeParser {
   readonly #checker: Checker;
-  readonly #bySyntax: TypeAliasNodeParser;
-  /** By alias; undefined where its syntax says all, or neither of the two ways leads on. */
+  readonly #isAlias: (node: Alias) => boolean;
   readonly #computed = new Map<Alias, BaseType | undefined>();
 
   constructor(checker: Checker, types: NodeParser) {
     this.#checker = checker;
-    this.#bySyntax = new TypeAliasNodeParser(checker, types);
+    const aliases = new TypeAliasNodeParser(checker, types);
+    this.#isAlias = (node) => aliases.supportsNode(node);
   }
 
   supportsNode(node: Alias): boolean {
-    if (!this.#bySyntax.supportsNode(node) || node.typeParameters !== undefined) return false;
-    // Only a file with a table computes types from it, and to try takes time.
-    if (!/\btypeof\b/.test(node.getSourceFile().text)) return false;
-    // An alias that is asked for again while its syntax is read names itself.
-    if (!this.#computed.has(node)) {
-      this.#computed.set(node, undefined);
-      this.#computed.set(node, this.#isReadable(node) ? undefined : this.#compute(node));
-    }
+    if (!this.#isAlias(node) || node.typeParameters !== undefined || !/\btypeof\b/.test(node.getSourceFile().text)) return false;
+    if (!this.#computed.has(node)) this.#computed.set(node, this.#compute(node));
     return this.#computed.get(node) !== undefined;
   }
 
@@ -53,16 +48,6 @@ export class ComputedAliases implements SubNodeParser {
     const type = this.#computed.get(node);
     if (type === undefined) throw new Error(`${node.name.text} is no computed type`);
     return new DefinitionType(node.name.text, type);
-  }
-
-  #isReadable(node: Alias): boolean {
-    try {
-      this.#bySyntax.createType(node, new Context());
-      return true;
-    } catch (error) {
-      if (error instanceof BaseError) return false;
-      throw error;
-    }
   }
 
   #compute(node: Alias): BaseType | undefined {
@@ -76,7 +61,7 @@ export class ComputedAliases implements SubNodeParser {
     if (type.isStringLiteral() || type.isNumberLiteral()) return new LiteralType(type.value);
     if (type.isUnion())
       return whole(
-        inOrder(type.types).map((each, index) => this.#typeOf(each, `${id}-${index}`)),
+        this.#inOrder(type.types).map((each, index) => this.#typeOf(each, `${id}-${index}`)),
         (parts) => new UnionType(parts),
       );
     if (this.#checker.isArrayType(type)) {
@@ -84,34 +69,45 @@ export class ComputedAliases implements SubNodeParser {
       const items = item === undefined ? undefined : this.#typeOf(item, `${id}-item`);
       return items === undefined ? undefined : new ArrayType(items);
     }
-    if (type.getCallSignatures().length > 0 || type.getProperties().length === 0) return undefined;
+    const open = this.#checker.getIndexInfosOfType(type).length > 0;
+    if (open || type.getCallSignatures().length > 0 || type.getProperties().length === 0) return undefined;
     return whole(
       type.getProperties().map((symbol) => {
         const value = this.#typeOf(this.#checker.getTypeOfSymbol(symbol), `${id}-${symbol.name}`);
         if (value === undefined) return undefined;
-        const description = symbol
-          .getDocumentationComment(this.#checker)
-          .map(({ text }) => text)
-          .join("");
-        const said = description === "" ? value : new AnnotatedType(value, { description }, false);
+        const annotations = this.#annotationsOf(symbol);
+        const said = Object.keys(annotations).length === 0 ? value : new AnnotatedType(value, annotations, false);
         // What may be left out may be undefined, which the library makes of it.
         return new ObjectProperty(symbol.name, said, true);
       }),
       (properties) => new ObjectType(id, [], properties, false),
     );
   }
+
+  /** By what they are: the compiler's own order changes with what else it has read. */
+  #inOrder(types: readonly Checked[]): readonly Checked[] {
+    const texts = new Map(types.map((type) => [type, this.#checker.typeToString(type, undefined, NO_TRUNCATION)]));
+    return [...types].sort((a, b) => ((texts.get(a) ?? "") < (texts.get(b) ?? "") ? -1 : 1));
+  }
+
+  #annotationsOf(symbol: Field): Annotations {
+    const text = (parts: readonly { readonly text: string }[] = []) => parts.map((part) => part.text).join("");
+    const description = text(symbol.getDocumentationComment(this.#checker));
+    const otherwise = symbol.getJsDocTags(this.#checker).find(({ name }) => name === "default");
+    return { ...(description !== "" && { description }), ...(otherwise !== undefined && { default: text(otherwise.text) }) };
+  }
 }
 
-/** By name where all are names: the compiler's own order changes with what else it has read. */
-function inOrder(types: readonly Checked[]): readonly Checked[] {
-  return types.every((type) => type.isStringLiteral()) ? [...types].sort((a, b) => (a.value < b.value ? -1 : 1)) : types;
-}
+/** TypeFormatFlags.NoTruncation of TypeScript, whose values the library does not export. */
+const NO_TRUNCATION = 1;
 
 const SIMPLE: Readonly<Record<string, () => BaseType>> = {
   string: () => new StringType(),
   number: () => new NumberType(),
   boolean: () => new BooleanType(),
   undefined: () => new UndefinedType(),
+  true: () => new LiteralType(true),
+  false: () => new LiteralType(false),
 };
 
 /** Undefined where one of the parts is. */

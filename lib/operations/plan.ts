@@ -16,7 +16,9 @@ export interface LabPlan {
   readonly lab: string;
   readonly target: string;
   readonly kind: LayoutKind;
+  /** Of Redis, as the lab declares it. */
   readonly declaredVersion: string;
+  /** Of Redis, that would be installed. */
   readonly version: string;
   /** Number of changes; 0 means that `up` changes nothing. */
   readonly changes: number;

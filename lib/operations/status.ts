@@ -16,7 +16,9 @@ export interface Status extends LayoutStatus {
   readonly lab: string;
   readonly target: string;
   readonly layout: LayoutKind;
+  /** Of Redis, as the lab declares it. */
   readonly declaredVersion: string;
+  /** No finding is more than a note. */
   readonly healthy: boolean;
 }
 

@@ -25,7 +25,9 @@ import { withLabLock } from "./vms/inside-terraform.ts";
 export interface UpReport {
   readonly lab: string;
   readonly target: string;
+  /** Of Redis, as the lab declares it. */
   readonly declaredVersion: string;
+  /** Of Redis, that was installed: another one than declared where its source could not be had. */
   readonly version: string;
   /** Where the source came from, for people. */
   readonly origin: string;

@@ -36,7 +36,9 @@ export interface BackupReport {
   /** Absolute. */
   readonly folder: string;
   readonly manifest: Manifest;
+  /** Of all files. */
   readonly bytes: number;
+  /** How long it took. */
   readonly seconds: number;
 }
 

@@ -25,9 +25,11 @@ export interface RestoreReport {
   readonly keys: number;
   /** Keys that the masters of the cluster have afterwards. */
   readonly found: number;
+  /** How many keys were compared afterwards. */
   readonly compared: number;
   /** Sentences; none where the cluster has what the backup has. */
   readonly findings: readonly string[];
+  /** How long it took. */
   readonly seconds: number;
 }
 

@@ -61,8 +61,9 @@ export interface ImportReport {
   readonly counts: Readonly<Record<KeyOutcome["kind"], number>>;
   /** How many of the imported and same ones have an end of their life. */
   readonly mortal: number;
-  /** On their way, of the imported ones. */
+  /** Bytes on their way, of the imported ones. */
   readonly bytes: number;
+  /** How long it took. */
   readonly seconds: number;
   /** Keys that are not in the cluster as they are at the source: the first hundred. */
   readonly left: readonly ImportedKey[];

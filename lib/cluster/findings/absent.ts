@@ -7,6 +7,7 @@ import { type LostMaster, lostAdvice, lostFinding, lostMasters, lostText } from 
 /** A member that could not be asked: declared, or known to the others. */
 export interface AbsentMember {
   readonly instance: string;
+  /** `ADDRESS:PORT`. */
   readonly address: string;
   /** Its role as the others know it, else the declared one. */
   readonly role: "master" | "replica" | "standby" | "unknown";

@@ -76,10 +76,13 @@ export interface MoveOptions {
   readonly recoveryMs?: number | undefined;
 }
 
+/** What a move came to. */
 export interface MoveReport {
   readonly slots: number;
   readonly keys: number;
+  /** What the keys took at their sources (MEMORY USAGE). */
   readonly bytes: number;
+  /** How long it took. */
   readonly seconds: number;
   /** Values that went into quarantine. */
   readonly quarantined: number;

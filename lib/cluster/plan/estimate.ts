@@ -10,9 +10,9 @@ export interface Estimate {
   readonly slots: number;
   /** Exact at the moment of the look. */
   readonly keys: number;
-  /** In memory at the sources, from the average of each; undefined where a source does not tell it. */
+  /** Bytes in memory at the sources, from the average of each; undefined where a source does not tell it. */
   readonly bytes: number | undefined;
-  /** For moves without a throttle between servers with nothing else to do. */
+  /** Seconds that it takes, for moves without a throttle between servers with nothing else to do. */
   readonly seconds: number;
 }
 

@@ -13,6 +13,7 @@ import { type ClusterOptions, type ClusterSession, lookAtCluster } from "./sessi
 /** A node of a cluster, for people. */
 export interface NodeRow {
   readonly instance: string;
+  /** `ADDRESS:PORT`. */
   readonly address: string;
   readonly nodeId: string;
   readonly role: "master" | "replica";
@@ -21,9 +22,11 @@ export interface NodeRow {
   readonly slots: readonly SlotRange[];
   readonly slotCount: number;
   readonly configEpoch: number;
-  /** In database 0. */
+  /** Keys in database 0. */
   readonly keys: number;
+  /** How many replicate it. */
   readonly replicas: number;
+  /** Of Redis. */
   readonly version: string;
 }
 
@@ -38,7 +41,14 @@ export interface CheckReport {
   /** Slots that a `fix` would put right, with what it would do. */
   readonly faults: readonly { readonly slot: number; readonly what: string; readonly verdict: string }[];
   /** Moves that did not come to their end. */
-  readonly openMoves: readonly { readonly verb: string; readonly begun: string; readonly slots: number }[];
+  readonly openMoves: readonly {
+    readonly verb: string;
+    /** ISO time. */
+    readonly begun: string;
+    /** How many have not arrived. */
+    readonly slots: number;
+  }[];
+  /** There is no finding beyond a note, no such slot and no such move. */
   readonly ok: boolean;
 }
 

@@ -33,6 +33,7 @@ import { readPorts } from "./ports.ts";
 export interface DoctorReport extends Verdict {
   readonly lab: string;
   readonly target: string;
+  /** No finding is a problem. */
   readonly healthy: boolean;
 }
 

@@ -13,16 +13,20 @@ export interface LayoutPlan {
 /** One instance in a status. */
 export interface StatusRow {
   readonly host: string;
+  /** `HOST:PORT`. */
   readonly instance: string;
+  /** `ADDRESS:PORT`, where it listens. */
   readonly address: string;
   readonly role: "master" | "replica" | "standby" | "sentinel" | "unknown";
   /** `down`: nothing listens there; `silent`: something else keeps it from being asked. */
   readonly state: "up" | "down" | "silent" | "loading";
   /** Slot ranges of a cluster master, for example `0-5460`; empty elsewhere. */
   readonly slots: string;
+  /** How many slots these are. */
   readonly slotCount: number;
   /** Instance id (or address, for a stranger) of the master of a replica; for a sentinel what it watches. */
   readonly master: string;
+  /** Of Redis, as it says itself; empty where it gives no answer. */
   readonly version: string;
   /** How far a replica is behind; undefined for all others. */
   readonly link?: ReplicaLink | undefined;
