@@ -7,6 +7,7 @@ import type { LabInput } from "../../../lib/lab/schema.ts";
 import type { LabPlan } from "../../../lib/operations/plan.ts";
 import type { Status } from "../../../lib/operations/status.ts";
 import type { UpReport } from "../../../lib/operations/up.ts";
+import { assertDocuments } from "../../support/documents.ts";
 import { worldContext } from "../rig/world.ts";
 
 const MAIN = fileURLToPath(new URL("../../../dist/lib/cli/main.js", import.meta.url));
@@ -71,9 +72,11 @@ export class TestProject {
     await writeFile(join(this.folder, "labs.ts"), text);
   }
 
-  /** `redis-lab VERB LAB --target ssh …`, in the project's folder and without a terminal. @param verb for example `up` or `cluster backup` */
-  run(verb: string, words: readonly string[] = [], options: CliOptions = {}): Promise<CliResult> {
-    return this.start(verb, words, options).ended;
+  /** `redis-lab VERB LAB --target ssh …`, in the project's folder and without a terminal. Fails where a document of `--json` is not as its schema says. @param verb for example `up` or `cluster backup` */
+  async run(verb: string, words: readonly string[] = [], options: CliOptions = {}): Promise<CliResult> {
+    const result = await this.start(verb, words, options).ended;
+    assertDocuments([...verb.split(" "), this.#lab, ...words], result);
+    return result;
   }
 
   start(verb: string, words: readonly string[] = [], options: CliOptions = {}): RunningCli {
