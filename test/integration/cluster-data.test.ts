@@ -73,12 +73,12 @@ describe("a backup", () => {
     const again = await project.run(["cluster", "restore", "other", "monday"]);
     expect([again.code, again.stderr]).toEqual([1, expect.stringContaining("--replace")]);
     await send(other, (name) => ["SET", name, "another value"], names.slice(0, 50));
-    await project.ok(["cluster", "restore", "other", "monday", "--replace"]);
+    await project.ok(["cluster", "restore", "other", "monday", "--replace", "--json"]);
     expect(await valuesOf(other)).toBe(await valuesOf(lab));
   });
 
   test("that was damaged is refused, and nothing of it arrives", async () => {
-    await project.ok(["cluster", "backup", "cluster", "tuesday"]);
+    await project.ok(["cluster", "backup", "cluster", "tuesday", "--json"]);
     const [file = ""] = (await readdir(join(project.folder, "tuesday"))).filter((name) => name.endsWith(".rdb"));
     const path = join(project.folder, "tuesday", file);
     const bytes = await readFile(path);
@@ -88,7 +88,7 @@ describe("a backup", () => {
       ["backup", "cluster", "tuesday", "--check"],
       ["restore", "other", "tuesday", "--replace"],
     ]) {
-      const result = await project.run(["cluster", ...words]);
+      const result = await project.run(["cluster", ...words, "--json"]);
       expect([result.code, result.stdout + result.stderr]).toEqual([1, expect.stringContaining(file)]);
     }
   });
@@ -128,7 +128,7 @@ describe("an import", () => {
 
   test("leaves a key that the cluster has with another value where it is, and names it", async () => {
     await send(lab, (name) => ["SET", name, "of the cluster"], ["imported:7"]);
-    const result = await project.run(["cluster", "import", "cluster", ...from()], { env: { REDIS_LAB_FROM_PASSWORD: PASSWORD } });
+    const result = await project.run(["cluster", "import", "cluster", ...from(), "--json"], { env: { REDIS_LAB_FROM_PASSWORD: PASSWORD } });
     expect([result.code, result.stdout + result.stderr]).toEqual([1, expect.stringContaining("imported:7")]);
     expect((await send(lab, (name) => ["GET", name], ["imported:7"])).get("imported:7")).toBe("of the cluster");
     expect(await atSource("GET", "imported:7")).toBe("value 7");
