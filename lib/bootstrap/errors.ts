@@ -44,6 +44,30 @@ export function commandFailed(host: string, step: string, result: CommandResult,
   });
 }
 
+/** @param names those that are not installed although the package manager says that it did it */
+export function packagesUnknown(host: string, names: readonly string[], result: CommandResult): LabError {
+  return new LabError({
+    code: "bootstrap.package-unknown",
+    kind: "environment",
+    what: `${host}: packages: ${result.title} succeeded, and ${allOf(names)} ${names.length === 1 ? "is" : "are"} not installed.`,
+    why: lastLines(result) || "No repository of that host has a package of that name; yum 3 passes over such names and says nothing.",
+    next: "Correct os.operatorPackages of the lab, or give that host a repository that has the package; `yum provides NAME` looks for it there.",
+  });
+}
+
+/** What yum and dnf say of a repository that does not answer. */
+const DEAD_REPOSITORY = [/^failure: \S+ from ([^\s:]+): /m, /for repo(?:sitory)?:? '?([^\s'/]+)/m];
+
+/** How to go on where one repository of the host stops its package manager; undefined where that is not what the output says. */
+export function deadRepositoryAdvice(result: Pick<CommandResult, "stdout" | "stderr">): string | undefined {
+  const text = `${result.stdout}\n${result.stderr}`;
+  const name = DEAD_REPOSITORY.map((pattern) => pattern.exec(text)?.[1]).find((found) => found !== undefined);
+  return (
+    name &&
+    `The repository ${name} of that host does not answer. Repair or disable it in /etc/yum.repos.d, or set skip_if_unavailable=1 there; then run the same command again.`
+  );
+}
+
 export function unknownPlatform(host: string, os: string): LabError {
   return new LabError({
     code: "bootstrap.unknown-os",

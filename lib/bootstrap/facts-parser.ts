@@ -68,14 +68,17 @@ export function parseFacts(answer: string, question: FactsQuestion): HostFacts |
       ({ "1": "enforcing", "0": "permissive" }[first("selinux")?.rest ?? ""] as "enforcing" | "permissive" | undefined) ?? "disabled",
     firewalld: {
       running: first("firewall") !== undefined,
-      ports: [...(first("firewall")?.body ?? "").matchAll(/<port\b[^>]*>/g)].map(
+      // A rule is for some addresses alone, or closes the port.
+      ports: [...(first("firewall")?.body ?? "").replaceAll(/<rule\b[^>]*?(?:\/>|>[\s\S]*?<\/rule>)/g, "").matchAll(/<port\b[^>]*>/g)].map(
         ([tag]) => `${attribute(tag, "port")}/${attribute(tag, "protocol")}`,
       ),
     },
     // A file that stands in for the kernel's reads `never`, the kernel's own `always madvise [never]`.
     thp: thp === null ? undefined : { writable: thp[1] === "yes", mode: /\[(\w+)\]/.exec(thp[2] ?? "")?.[1] ?? (thp[2] ?? "").trim() },
+    thpUnit: thpUnitFact(units.get(question.thpUnit.replace(/\.service$/, ""))),
     noFileHard: hard === "unlimited" ? Number.POSITIVE_INFINITY : Number(hard),
     sysctl: parseSysctls(first("sysctls")?.body ?? "", new Set(all("writable").map(({ rest }) => rest))),
+    sysctlLines: parseSysctlLines(first("sysctl-lines")?.body ?? ""),
     memoryMiB: Math.floor(Number(first("memory")?.rest ?? 0) / 1024),
     swapMiB: Math.floor(Number(first("swap")?.rest ?? 0) / 1024),
     freeMiB: { prefix: free[0] ?? 0, build: free[1] ?? 0 },
@@ -161,6 +164,15 @@ function parseSysctls(body: string, writable: ReadonlySet<string>): HostFacts["s
   });
   const nameOf = (path: string) => path.slice("/proc/sys/".length).replaceAll("/", ".");
   return new Map(lines.map(({ path, value }) => [nameOf(path), { value, writable: writable.has(path) }] as const));
+}
+
+/** `PATH:LINE:NAME = VALUE` as grep says it. */
+function parseSysctlLines(body: string): HostFacts["sysctlLines"] {
+  return body.split("\n").flatMap((text) => {
+    const [, path, line, name, value] = /^(\/[^:]+):(\d+):\s*-?([^\s=]+)\s*=\s*(.*?)\s*$/.exec(text) ?? [];
+    if (path === undefined || name === undefined || value === undefined) return [];
+    return [{ path, line: Number(line), name: name.replaceAll("/", "."), value: value.replaceAll(/\s+/g, " ") }];
+  });
 }
 
 function parseProcess({ rest, body }: Section, boot: string): Process {
@@ -282,6 +294,11 @@ function unitFact(asked: FactsQuestion["instances"][number], { units, files, pro
     enabled: block["UnitFileState"] === "enabled",
     needsReload: block["NeedDaemonReload"] === "yes",
   };
+}
+
+function thpUnitFact(block: Readonly<Record<string, string>> | undefined): HostFacts["thpUnit"] {
+  if (block === undefined || block["LoadState"] === "not-found") return undefined;
+  return { enabled: block["UnitFileState"] === "enabled", needsReload: block["NeedDaemonReload"] === "yes" };
 }
 
 function parseBuild(

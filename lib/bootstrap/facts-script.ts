@@ -2,9 +2,10 @@ import { randomBytes } from "node:crypto";
 import { raw, sh } from "../connection/quote.ts";
 import { socketHex } from "../connection/socket-owner.ts";
 import { portsOf } from "../lab/instances.ts";
-import { OS_FAMILIES, type OsSystem } from "../lab/os.ts";
+import { OS_FAMILIES, type OsFacts, type OsSystem } from "../lab/os.ts";
 import type { PlacedHost, PlacedInstance, Placement } from "../lab/placement.ts";
 import type { Product } from "../redis/products/product.ts";
+import { thpUnit } from "../render/host-files.ts";
 import { appliedFile, commandLinks, hostFolders, possibleFiles, restartMark, startRecord } from "./host-paths.ts";
 
 /** Where builds happen on a host. */
@@ -25,11 +26,15 @@ export interface FactsQuestion {
   readonly sysctls: readonly string[];
   readonly commands: readonly string[];
   readonly packages: readonly string[];
+  /** Those of `packages` that the lab names. */
+  readonly operatorPackages: readonly string[];
   readonly folders: readonly string[];
   readonly files: readonly string[];
   readonly links: readonly string[];
   /** Shell patterns of repository files that may name dead servers; part of the os table, never from a lab. */
   readonly repositories: readonly string[];
+  /** The unit of the lab that sets huge pages at boot. */
+  readonly thpUnit: string;
   readonly applied: string;
   readonly instances: readonly (Pick<PlacedInstance, "id" | "port" | "unit" | "pidFile"> & {
     readonly record: string;
@@ -67,12 +72,14 @@ export function factsQuestion(placement: Placement, host: PlacedHost): FactsQues
           ]),
         ]
       : [],
+    operatorPackages: capabilities.managesHost ? lab.os.operatorPackages : [],
     folders: hostFolders(host).map(({ path }) => path),
     files: possibleFiles(placement, host),
     repositories: capabilities.managesHost
       ? systems.flatMap(({ archived }) => (archived === undefined ? [] : [`${archived.folder}/${archived.disable}`]))
       : [],
     links: [host.paths.bin, ...(capabilities.managesHost ? commandLinks(host.paths, placement).keys() : [])],
+    thpUnit: thpUnit(lab.name),
     applied: appliedFile(host.paths),
     instances: host.instances.map((instance) => ({
       id: instance.id,
@@ -103,12 +110,32 @@ function socketPattern(question: FactsQuestion): string {
 }
 
 /** Asks every package database that the host has; names of another family are just not installed. */
-function packageQueries(packages: readonly string[]): string {
+function packageQueries(packages: readonly string[], operatorPackages: readonly string[]): string {
   return Object.values(OS_FAMILIES)
-    .map(({ queryPackages: [command = "false", ...words] }) => {
-      return sh`if command -v ${command} >/dev/null 2>&1; then say packages; ${command} ${words} ${packages} 2>/dev/null; fi`;
+    .map((os) => {
+      const [command = "false"] = os.queryPackages;
+      const provided = [...os.runPackages, ...os.buildPackages, ...os.libsystemdPackages, ...operatorPackages];
+      return sh`if command -v ${command} >/dev/null 2>&1; then say packages; ${raw(installedScript(os, packages, provided))}; fi`;
     })
     .join("\n  ");
+}
+
+/** Script that says `NAME installed` for what is installed of `packages`; of those in `provided` also for what another package provides, as vim-enhanced does `vim`. */
+export function installedScript(
+  { queryPackages, queryProvided }: Pick<OsFacts, "queryPackages" | "queryProvided">,
+  packages: readonly string[],
+  provided: readonly string[],
+): string {
+  if (queryProvided === undefined || provided.length === 0) return sh`${queryPackages} ${packages} 2>/dev/null`;
+  return sh`k=$(${queryPackages} ${packages} 2>/dev/null); printf '%s\n' "$k"; k=" $(printf '%s' "$k" | tr '\n' ' ') "
+  for p in ${provided}; do
+    case $k in *" $p installed "*) ;; *) if ${queryProvided} "$p" >/dev/null 2>&1; then printf '%s installed\n' "$p"; fi;; esac
+  done`;
+}
+
+/** Lines that set one of these; systemd-sysctl and procps take / and . alike, and a line may begin with -. */
+function sysctlPattern(names: readonly string[]): string {
+  return `^[[:space:]]*-?(${names.map((name) => name.replaceAll(".", "[./]")).join("|") || "none"})[[:space:]]*=`;
 }
 
 function procSys(name: string): string {
@@ -149,6 +176,12 @@ if [ -r $t ]; then line $t; w=no; if [ -w $t ]; then w=yes; fi; say thp $w "$l";
 # Not by read, which asks for one character at a time: sysctl files give nothing from the second on (proc_dointvec in kernel/sysctl.c).
 say sysctls; grep -sH '' ${q.sysctls.map(procSys)} /dev/null
 for f in ${q.sysctls.map(procSys)}; do if [ -w "$f" ]; then say writable "$f"; fi; done
+if [ -n "$managed" ]; then
+  say sysctl-lines
+  for f in /etc/sysctl.conf ${raw([...new Set(Object.values(OS_FAMILIES).map(({ sysctlFolder }) => `${sysctlFolder}/*.conf`))].join(" "))}; do
+    if [ -f "$f" ] && [ ! -L "$f" ]; then grep -nHE ${sysctlPattern(q.sysctls)} "$f"; fi
+  done
+fi
 while read -r k v rest; do case $k in MemTotal:) say memory "$v";; SwapTotal:) say swap "$v"; break;; esac; done < /proc/meminfo
 d=$prefix; while [ ! -d "$d" ]; do d=\${d%/*}; d=\${d:-/}; done
 say free; df -Pk "$d" ${BUILD_ROOT}
@@ -167,7 +200,7 @@ pids=; firewall=
 if [ -n "$managed" ]; then
   if [ -d /run/systemd/system ]; then
     say systemd "$(systemctl --version)"
-    units=$(systemctl show -p Id,Names,FragmentPath,LoadState,ActiveState,SubState,UnitFileState,MainPID,NeedDaemonReload firewalld.service ${q.instances.map(({ unit }) => `${unit}.service`)})
+    units=$(systemctl show -p Id,Names,FragmentPath,LoadState,ActiveState,SubState,UnitFileState,MainPID,NeedDaemonReload firewalld.service ${q.thpUnit} ${q.instances.map(({ unit }) => `${unit}.service`)})
     say units; printf '%s\n' "$units"
     u=; p=0; a=
     while IFS= read -r l; do
@@ -191,7 +224,7 @@ END
     say firewall "\${zone:-public}"; cat "/etc/firewalld/zones/\${zone:-public}.xml" 2>/dev/null; echo
   fi
   say passwd; getent passwd "$user"; say group; getent group "$user"
-  ${raw(packageQueries(q.packages))}
+  ${raw(packageQueries(q.packages, q.operatorPackages))}
 fi
 
 proc() {

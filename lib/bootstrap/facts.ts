@@ -24,9 +24,13 @@ export interface HostFacts {
   };
   /** The selected mode of transparent huge pages; undefined where the kernel has none. */
   readonly thp: { readonly mode: string; readonly writable: boolean } | undefined;
+  /** The lab's unit that sets them at boot, as systemd has it; undefined where it has none or was not asked. */
+  readonly thpUnit: Pick<UnitFact, "enabled" | "needsReload"> | undefined;
   /** Hard limit of open files of the login; Infinity for unlimited. */
   readonly noFileHard: number;
   readonly sysctl: ReadonlyMap<string, { readonly value: string; readonly writable: boolean }>;
+  /** Lines of the administrator's sysctl files that name one of the lab's settings: /etc/sysctl.conf, and the folder whose files are read in the order of their names. */
+  readonly sysctlLines: readonly { readonly path: string; readonly line: number; readonly name: string; readonly value: string }[];
   readonly memoryMiB: number;
   readonly swapMiB: number;
   /** Free space in MiB for the user that looked: below the prefix, and where builds happen. */
@@ -35,7 +39,7 @@ export interface HostFacts {
   readonly clockMs: number;
   /** Commands, of those asked for, that exist. */
   readonly commands: ReadonlySet<string>;
-  /** Packages, of those asked for, that are installed. */
+  /** Packages, of those asked for, that are installed, or that an installed one provides. */
   readonly packages: ReadonlySet<string>;
   /** The lab's user; undefined where there is none (or where hosts are not managed). */
   readonly user: { readonly uid: number; readonly home: string; readonly shell: string; readonly group: string } | undefined;
@@ -87,7 +91,7 @@ export interface BuildStamp {
 export interface AppliedStamp {
   /** Folders that redis-lab made; only these are ever removed as a whole. */
   readonly folders: readonly string[];
-  /** Packages that were installed under a name that the package database does not know, for example `vim` on CentOS. */
+  /** Packages that were installed under a name that the package database does not know and can't be asked for. */
   readonly packages: readonly string[];
   /** Values that the running kernel had before redis-lab set others, by the name of the sysctl or the path of the file. */
   readonly kernel: Readonly<Record<string, string>>;

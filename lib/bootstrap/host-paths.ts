@@ -2,7 +2,7 @@ import { OS_FAMILIES, OS_FAMILY_NAMES } from "../lab/os.ts";
 import type { HostPaths, PlacedHost, PlacedInstance, Placement } from "../lab/placement.ts";
 import { programsOf } from "../redis/products.ts";
 import { workingFolders } from "../render/folders.ts";
-import { formerSysctlPaths } from "../render/host-files.ts";
+import { formerSysctlPaths, thpUnitPath } from "../render/host-files.ts";
 import { renderHost } from "../render/render.ts";
 import type { RenderedFile } from "../render/rendered-file.ts";
 
@@ -71,7 +71,9 @@ export function ownerOf(placement: Placement, owner: RenderedFile["owner"]): str
 /** Paths of all files that could be managed on a host, before its OS family is known: where it does not matter here which family it is. */
 export function possibleFiles(placement: Placement, host: PlacedHost): readonly string[] {
   const nobody = { password: "x", generation: "x" };
-  const former = placement.capabilities.managesHost ? Object.values(OS_FAMILIES).flatMap(formerSysctlPaths) : [];
+  const former = placement.capabilities.managesHost
+    ? Object.values(OS_FAMILIES).flatMap((os) => [...formerSysctlPaths(os), os.rcLocal, thpUnitPath(os, placement.lab.name)])
+    : [];
   return [
     ...new Set([
       ...OS_FAMILY_NAMES.flatMap((os) => applicableFiles(placement, renderHost(placement, host, nobody, os)).map(({ path }) => path)),

@@ -55,9 +55,26 @@ function fileChange(facts: HostFacts, wanted: HostWanted, file: RenderedFile): C
   });
   if (live === undefined) return change("absent", `write ${path}`, maskedDiff(path, undefined, merged.text, wanted.secrets));
   if (merged.text !== live && !isRead(facts, file)) {
-    return change("different", `change ${path}`, maskedDiff(path, live, merged.text, wanted.secrets));
+    return change("different", `change ${path}${sideEffects(facts, file, live)}`, maskedDiff(path, live, merged.text, wanted.secrets));
   }
-  return hasRightMode(facts, wanted, file) ? undefined : change("wrong-owner-or-mode", `set owner and mode of ${path}`);
+  if (hasRightMode(facts, wanted, file)) return undefined;
+  return change(
+    "wrong-owner-or-mode",
+    file.kind === "block" ? `make ${path} ${isScript(file) ? "executable" : "readable for all"}` : `set owner and mode of ${path}`,
+  );
+}
+
+function isScript(file: RenderedFile): boolean {
+  return (file.mode & 0o111) !== 0;
+}
+
+/** What a change of a file of others does besides what its diff shows. */
+function sideEffects(facts: HostFacts, file: RenderedFile, live: string): string {
+  const mode = facts.paths.get(file.path)?.mode;
+  return [
+    ...(isScript(file) && mode !== undefined && (mode & 0o111) !== 0o111 ? [" and make it executable"] : []),
+    ...(isMarked(live) ? [] : [`; what it was is kept as ${originalOf(file.path)}`]),
+  ].join("");
 }
 
 /** Whether a running process has read this file, so that a change concerns it. */
@@ -108,7 +125,8 @@ export async function applyFiles(connection: Connection, changes: readonly Chang
 async function setMode(connection: Connection, wanted: HostWanted, file: RenderedFile): Promise<void> {
   const owner = ownerOf(wanted.placement, file.owner);
   const chown = owner === undefined || file.kind === "block" ? "" : sh`chown ${owner} ${file.path} && `;
-  const mode = file.kind === "block" ? "a+rx" : file.mode.toString(8);
+  // What others have set in a file of theirs stays.
+  const mode = file.kind === "block" ? `u+rw,a+r${isScript(file) ? "x" : ""}` : file.mode.toString(8);
   const result = await connection.run(`${chown}${sh`chmod ${mode} ${file.path}`}`, { title: "chmod", root: true });
   if (result.exitCode !== 0) throw commandFailed(connection.host, file.step, result);
 }

@@ -9,6 +9,7 @@ import type { Change, HostPlan, Reconfigure, Restart } from "./plan.ts";
 import { refusalsOf } from "./refusals.ts";
 import { STEPS } from "./steps/index.ts";
 import { installNotes } from "./steps/install.ts";
+import { packageSourcesNotes } from "./steps/package-sources.ts";
 import { sysctlNotes } from "./steps/sysctl.ts";
 import { thpNotes } from "./steps/thp.ts";
 import { type HostWanted, type WantedBuild, wantedOf } from "./wanted.ts";
@@ -48,7 +49,14 @@ export function planHost(facts: HostFacts, request: PlanRequest): HostPlan {
       restarts: restarts(facts, wanted, changes),
       notes: [
         ...nothing.notes,
-        ...(managed ? [...sysctlNotes(facts, wanted), ...thpNotes(facts, wanted), ...installNotes(facts, wanted)] : []),
+        ...(managed
+          ? [
+              ...packageSourcesNotes(facts, wanted),
+              ...sysctlNotes(facts, wanted),
+              ...thpNotes(facts, wanted),
+              ...installNotes(facts, wanted),
+            ]
+          : []),
       ],
       refusals: refusalsOf(facts, wanted, changes),
     };

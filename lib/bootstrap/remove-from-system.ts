@@ -1,13 +1,14 @@
 import type { Connection } from "../connection/connection.ts";
 import { raw, sh } from "../connection/quote.ts";
 import type { PlacedHost, Placement } from "../lab/placement.ts";
-import { removeBlock } from "../render/block.ts";
-import { formerSysctlPaths, THP_FILE } from "../render/host-files.ts";
+import { formerSysctlPaths, THP_FILE, thpUnitPath } from "../render/host-files.ts";
 import { commandFailed } from "./errors.ts";
 import type { HostFacts } from "./facts.ts";
-import { commandLinks, originalOf } from "./host-paths.ts";
-import { giveBack, theirFile } from "./managed-file.ts";
+import { commandLinks } from "./host-paths.ts";
+import { giveBack } from "./managed-file.ts";
+import { takeBlockOut } from "./own-block.ts";
 import { labOfFile } from "./ownership.ts";
+import { removeThpUnit } from "./steps/thp.ts";
 import { type HostWanted, wantedOf } from "./wanted.ts";
 
 type Run = (script: string, title: string) => Promise<void>;
@@ -31,6 +32,8 @@ export async function removeFromSystem(
     const clear = folders.length === 0 ? ":" : sh`rmdir --ignore-fail-on-non-empty -- ${folders}`;
     await run(sh`${raw(disable)}; ${giveBack(units)}; ${raw(clear)}; systemctl daemon-reload`, "remove the units");
   }
+  const thp = [thpUnitPath(wanted.os, placement.lab.name)].filter(ours);
+  for (const path of thp) await run(removeThpUnit(path), "remove the unit of huge pages");
   const settings = [
     ...wanted.files.filter(({ step }) => step === "sysctl" || step === "log-rotation").map(({ path }) => path),
     ...formerSysctlPaths(wanted.os),
@@ -39,10 +42,10 @@ export async function removeFromSystem(
     .filter(([link, target]) => facts.paths.get(link)?.target === target)
     .map(([link]) => link);
   if (settings.length + links.length > 0) await run(sh`rm -f -- ${links}; ${giveBack(settings)}`, "remove links and settings");
-  const blocks = await removeBlocks(connection, facts, wanted, run);
+  const blocks = await removeBlocks(connection, facts, wanted);
   const kernel = restoreKernel(facts, wanted);
   if (kernel.length > 0) await run(kernel.join("\n"), "put kernel settings back");
-  return [...units, ...settings, ...links, ...blocks];
+  return [...units, ...thp, ...settings, ...links, ...blocks];
 }
 
 /**
@@ -62,22 +65,13 @@ done`;
   return result.stdout.split("\n").filter((path) => path !== "");
 }
 
-async function removeBlocks(connection: Connection, facts: HostFacts, { files, placement }: HostWanted, run: Run): Promise<string[]> {
+async function removeBlocks(connection: Connection, facts: HostFacts, { files, os, placement }: HostWanted): Promise<string[]> {
+  const { name } = placement.lab;
   const removed: string[] = [];
-  for (const { path } of files.filter(({ kind, path: at }) => kind === "block" && facts.paths.has(at))) {
-    const text = (await connection.readFile(path))?.toString("utf8");
-    const theirs = await theirFile(connection, path, facts.paths.get(path));
-    if (text === undefined || theirs === undefined) continue;
-    const rest = removeBlock(text, placement.lab.name);
-    if (rest === text) continue;
-    // A script that held nothing but our block was ours.
-    if (/^(#!.*\n)?\s*$/.test(rest)) await run(sh`rm -f -- ${path}`, "remove a file");
-    else await connection.writeFile(theirs.path, rest, { mode: theirs.mode, owner: theirs.owner });
-    // Whatever else was written into it since stays; a copy that says nothing more goes.
-    const copy = originalOf(path);
-    await run(sh`if cmp -s -- ${path} ${copy}; then rm -f -- ${copy}; fi`, "remove the copy of the original");
-    removed.push(`the block of ${placement.lab.name} in ${path}`);
-  }
+  // An earlier version, or an earlier choice of the lab, may have left lines in rc.local.
+  const places = new Set([...files.filter(({ kind }) => kind === "block").map(({ path }) => path), os.rcLocal]);
+  for (const path of [...places].filter((each) => facts.paths.has(each)))
+    if (await takeBlockOut(connection, facts, path, name, "remove")) removed.push(`the block of ${name} in ${path}`);
   return removed;
 }
 
@@ -91,7 +85,9 @@ function restoreKernel(facts: HostFacts, { placement, os }: HostWanted): readonl
     const value = sh`printf '%s\n' ${before}`;
     if (name === THP_FILE) {
       if (facts.thp?.mode !== transparentHugepages) return [];
-      return [sh`if ! grep -qs '^# BEGIN redis-lab ' ${os.rcLocal}; then ${raw(value)} > ${name}; fi 2>/dev/null || :`];
+      // A unit of another lab sets them too; this lab's is gone by now.
+      const others = sh`grep -qs '^# BEGIN redis-lab ' ${os.rcLocal} || grep -qs '^# Managed by redis-lab: ' ${raw(thpUnitPath(os, "*"))}`;
+      return [sh`if ! { ${raw(others)}; }; then ${raw(value)} > ${name}; fi 2>/dev/null || :`];
     }
     if (facts.sysctl.get(name)?.value !== String(sysctl[name])) return [];
     const path = `/proc/sys/${name.replaceAll(".", "/")}`;

@@ -46,7 +46,7 @@ export function wantedOf(
   }
   // Where the host is not managed nothing of the family's row reaches it, but for the names of packages in advice.
   const known = family ?? "debian";
-  const archived = osSystemOf(facts.os)?.archived !== undefined;
+  const archived = osSystemOf(facts.os)?.archived?.arch === facts.arch;
   const files = renderHost(placement, host, secrets, known)
     .filter((file) => (file.step !== "package-sources" || archived) && (placement.capabilities.managesHost || file.owner === "redis"))
     .filter(({ sinceSystemd = 0 }) => sinceSystemd <= (facts.systemd ?? 0))

@@ -243,12 +243,19 @@ export function noCommonAlgorithm(host: string, where: string, { kind, ours, the
   });
 }
 
+/** Servers under FIPS know no ed25519 (OpenSSH of RHEL 7 to 9, run with its lists), and RHEL's policy FUTURE takes RSA from 3072 bits on. */
+function notForFips(tried: readonly string[]): string {
+  return tried.some((key) => / ssh-ed25519\)/.test(key))
+    ? " A server in FIPS mode takes no ed25519 key, however it is authorised: it wants ECDSA, or RSA of 3072 bits."
+    : "";
+}
+
 export function authenticationFailed(host: string, where: string, tried: readonly string[], detail: string): LabError {
   return new LabError({
     code: "connection.authentication-failed",
     kind: "environment",
     what: `${host}: ${where} accepted none of our keys: ${tried.join("; ")}.`,
-    why: `${detail}.`,
+    why: `${detail}.${notForFips(tried)}`,
     next: `Put the public key into ~/.ssh/authorized_keys of that user (\`ssh-copy-id -i KEY.pub ${where.split(" ")[0]}\`), or name another key as \`ssh.keyFile\` of the lab (of a jump host: \`ssh.jumpKeyFile\`).`,
   });
 }
@@ -383,7 +390,7 @@ export function noChannel(host: string, doing: string, cause: Error): LabError {
     code: "connection.no-session",
     kind: "environment",
     what: `${host}: the SSH server opened no session for ${doing}: ${cause.message}.`,
-    why: "redis-lab opens at most 10 sessions on a connection, the default of sshd's MaxSessions.",
+    why: "No other session was open on this connection, so the server grants none at all.",
     next: "Check MaxSessions and ForceCommand in that host's sshd_config.",
     cause,
   });

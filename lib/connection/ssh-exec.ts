@@ -33,6 +33,11 @@ export interface ExecResult {
   readonly durationMs: number;
 }
 
+/** What a long script left on the other side when no session was to be had for running it: the next attempt runs that. */
+export interface StoredScript {
+  script?: { readonly nonce: string; readonly file: string };
+}
+
 /**
  * Longest exec request, in bytes. Linux allows 128 KiB for one argument (MAX_ARG_STRLEN of execve(2)), and sshd passes the whole request as one to the login
  * shell; but an SSH packet is only sure to hold 32768 bytes of payload (RFC 4253, 6.1). A longer script goes through a file.
@@ -52,9 +57,16 @@ const GRACE_MS = 5_000;
  *
  * @throws LabError `connection.lost`, `.no-session`, `.sudo`, `.no-shell`; the reason of `options.signal`; the error of `options.input` or `options.output`
  */
-export async function exec(link: SshLink, host: string, script: string, options: ExecOptions): Promise<ExecResult> {
+export async function exec(
+  link: SshLink,
+  host: string,
+  script: string,
+  options: ExecOptions,
+  stored: StoredScript = {},
+): Promise<ExecResult> {
   options.signal?.throwIfAborted();
   const sudo = options.root === true && link.endpoint.user !== "root";
+  if (stored.script !== undefined) return execLine(link, host, commandLine(sudo, stored.script.file), stored.script.nonce, sudo, options);
   const nonce = `redis-lab:${randomBytes(8).toString("hex")}:`;
   const direct = commandLine(sudo, "-c", `${prelude(nonce)}\n${script}`);
   if (Buffer.byteLength(direct) <= LONGEST_REQUEST) return execLine(link, host, direct, nonce, sudo, options);
@@ -65,8 +77,9 @@ export async function exec(link: SshLink, host: string, script: string, options:
   const text = `rm -rf -- ${folder}\n${prelude(nonce)}\n${script}\n`;
   const store = sh`umask 077 && mkdir ${folder} && cat > ${file} && test "$(wc -c < ${file})" -eq ${Buffer.byteLength(text)}`;
   const { title, timeoutMs, signal } = options;
-  const stored = await exec(link, host, store, { title, timeoutMs, signal, input: text });
-  if (stored.exitCode !== 0) throw cannotWrite(host, folder, stored.stderr.toString("utf8").trim() || `exit code ${stored.exitCode}`);
+  const result = await exec(link, host, store, { title, timeoutMs, signal, input: text });
+  if (result.exitCode !== 0) throw cannotWrite(host, folder, result.stderr.toString("utf8").trim() || `exit code ${result.exitCode}`);
+  stored.script = { nonce, file };
   return execLine(link, host, commandLine(sudo, file), nonce, sudo, options);
 }
 
@@ -169,12 +182,14 @@ function followChannel(
         channel.resume();
         channel.stderr.resume();
       }
-      if (stderr.group !== undefined) killGroup(link, stderr.group, sudo);
+      const killing = stderr.group === undefined ? undefined : killGroup(link, stderr.group, sudo);
       // Something that left the process group may hold the outputs open for ever.
       lastWait = setTimeout(
         () => {
           channel.close();
           settle();
+          // Where the server grants no second session, the one that was just closed is free now.
+          if (stderr.group !== undefined) void killing?.then((came) => came || killGroup(link, stderr.group as number, sudo));
         },
         options.signal?.aborted === true ? PATIENCE_MS : GRACE_MS,
       );
@@ -228,8 +243,12 @@ function followChannel(
   });
 }
 
-/** Ends a process group on the other side: first politely, two seconds later by force. Its own channel is one of the two that the limit leaves free. */
-function killGroup(link: SshLink, group: number, sudo: boolean): void {
+/**
+ * Ends a process group on the other side: first politely, two seconds later by force. Its own channel is one of those that the limit leaves free.
+ *
+ * @returns whether there was a session for it
+ */
+function killGroup(link: SshLink, group: number, sudo: boolean): Promise<boolean> {
   const script = sh`kill -s TERM -- -${group}; n=0
 while kill -s 0 -- -${group} 2> /dev/null && [ $n -lt 20 ]; do sleep 0.1; n=$((n + 1)); done
 kill -s KILL -- -${group}`;
@@ -238,8 +257,11 @@ kill -s KILL -- -${group}`;
     channel.stderr.resume();
     channel.end();
   };
-  // Where it fails, the connection has ended meanwhile: the command is reported as lost.
-  openExec(link, commandLine(sudo, "-c", script), discard).catch(() => {});
+  // Where it fails for good, the connection has ended meanwhile: the command is reported as lost.
+  return openExec(link, commandLine(sudo, "-c", script), discard).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** The most that start-up files and sudo say before the script, in bytes. */

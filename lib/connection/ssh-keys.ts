@@ -74,9 +74,15 @@ export async function loginKeys(host: string, username: string, settings: NamedK
 }
 
 /** A key file for people. */
+/** The type with which a public key begins (RFC 4253, 6.6), for example `ssh-ed25519`. */
+function typeOf(blob: string): string {
+  const bytes = Buffer.from(blob, "base64");
+  return bytes.toString("latin1", 4, 4 + bytes.readUInt32BE(0));
+}
+
 function nameOf(path: string, key: KeyFile | "invalid", agentSocket: string | undefined): string {
   if (key === "invalid") return `${path} (cannot be read: left out)`;
-  if (key.lacks === undefined) return `${path} (${fingerprint(key)})`;
+  if (key.lacks === undefined) return `${path} (${fingerprint(key)} ${typeOf(key.blob)})`;
   return `${path} (${key.lacks === "passphrase" ? "needs a passphrase" : "has the public half"}: left ${agentSocket === undefined ? "out" : "to the agent"})`;
 }
 

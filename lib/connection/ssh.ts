@@ -2,7 +2,6 @@ import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { open } from "node:fs/promises";
 import type { Duplex, Readable } from "node:stream";
-import pLimit from "p-limit";
 import { replaceFile } from "../base/atomic.ts";
 import { isLabError } from "../base/error.ts";
 import type { Login } from "../lab/targets.ts";
@@ -11,15 +10,13 @@ import { cannotDial, cannotRead, cannotWrite, closedConnection, connectionLost, 
 import { sh } from "./quote.ts";
 import { DIAL_TIMEOUT_MS, PROBE_TIMEOUT_MS } from "./sockets.ts";
 import { resolveEndpoint, type SshEndpoint } from "./ssh-endpoint.ts";
-import { type ExecOptions, type ExecResult, exec } from "./ssh-exec.ts";
+import { type ExecOptions, type ExecResult, exec, type StoredScript } from "./ssh-exec.ts";
 import { NO_SUCH_FILE, placeScript, readScript } from "./ssh-files.ts";
 import { dialForwarded } from "./ssh-forward.ts";
 import { nameOf, openLink, type SshLink, type SshOptions } from "./ssh-link.ts";
+import { SessionQueue } from "./ssh-sessions.ts";
 
 export type { SshOptions } from "./ssh-link.ts";
-
-/** Sessions at a time on one connection: sshd's MaxSessions is 10, and a time-out needs one more to end its command. Forwarded ports do not count. */
-const SESSIONS = 8;
 
 /** The most that a download may bring, in bytes: programs that a host compiled have a few dozen millions. */
 const LONGEST_DOWNLOAD = 1 << 30;
@@ -47,7 +44,7 @@ class SshConnection implements Connection {
   readonly host: string;
   private current: Promise<SshLink>;
   private readonly connect: () => Promise<SshLink>;
-  private readonly sessions = pLimit(SESSIONS);
+  private readonly sessions = new SessionQueue();
   private readonly endpoint: SshEndpoint;
   private readonly signal: AbortSignal | undefined;
   private closed = false;
@@ -170,7 +167,8 @@ class SshConnection implements Connection {
 
   private exec(script: string, given: ExecOptions): Promise<ExecResult> {
     const options = given.look === true ? { ...given, signal: given.signal ?? this.signal } : given;
-    return this.sessions(async () => exec(await this.link(), this.host, script, options));
+    const stored: StoredScript = {};
+    return this.sessions.run(async () => exec(await this.link(), this.host, script, options, stored));
   }
 
   private async place(path: string, script: string, input: string | Buffer | Readable, onSent?: (bytes: number) => void): Promise<void> {

@@ -8,10 +8,8 @@ export interface OsFacts {
   readonly systems: readonly [...OsSystem[], OsSystem];
   /** Values of ID and ID_LIKE in /etc/os-release that mean this family. */
   readonly ids: readonly string[];
-  /** Script that is run at the end of the boot; what links to it is not edited. */
+  /** Script that is run at the end of the boot where it is executable; what links to it is not edited. */
   readonly rcLocal: string;
-  /** Unit that runs `rcLocal`; started by a generator when the script is executable, never enabled. */
-  readonly rcLocalUnit: string;
   /** Folder for the units of the administrator. */
   readonly unitFolder: string;
   /** Folder of sysctl files, read in the order of their names. */
@@ -24,6 +22,8 @@ export interface OsFacts {
   readonly packageManagers: readonly PackageManager[];
   /** Prints a line `NAME installed` for each installed package of those named after it; lines of another form and the exit code don't matter. */
   readonly queryPackages: readonly string[];
+  /** Succeeds when an installed package provides the one name after it, under whatever name of its own. Undefined where the manager itself fails for a name that it can't install. */
+  readonly queryProvided: readonly string[] | undefined;
   /** What a host that runs Redis needs: `ip` for the unit's wait for its address. */
   readonly runPackages: readonly string[];
   /** What a host that compiles Redis needs. */
@@ -58,9 +58,13 @@ export interface PackageManager {
   readonly refresh: readonly string[] | undefined;
   /** Installs the packages named after it, without questions. */
   readonly install: readonly string[];
+  /** Options after `install` that leave out all repositories but those of `archived`; undefined where no such is known. */
+  readonly archivedAlone?: readonly string[];
 }
 
 export interface ArchivedSources {
+  /** The one architecture, as `uname -m` says it, whose packages are in those trees, signed by the key that the file names. */
+  readonly arch: string;
   /** File that is replaced. */
   readonly sourcesFile: string;
   /** Folder of the sources; every other file of it that matches `disable` names dead servers. */
@@ -85,6 +89,8 @@ const ROWS = {
         major: "7",
         semanagePackages: ["policycoreutils-python"],
         archived: {
+          // Others are below altarch/, signed by CentOS' key of the alternative architectures.
+          arch: "x86_64",
           sourcesFile: "/etc/yum.repos.d/CentOS-Base.repo",
           folder: "/etc/yum.repos.d",
           disable: "CentOS-*.repo",
@@ -98,16 +104,22 @@ const ROWS = {
     ids: ["rhel", "centos", "fedora", "rocky", "almalinux", "ol"],
     // /etc/rc.local is a link to this; rc-local-generator of systemd 219 looks here for the execute permission.
     rcLocal: "/etc/rc.d/rc.local",
-    rcLocalUnit: "rc-local.service",
     unitFolder: "/etc/systemd/system",
     sysctlFolder: "/etc/sysctl.d",
     logrotateFolder: "/etc/logrotate.d",
     nologin: "/sbin/nologin",
     packageManagers: [
       { command: "dnf", environment: [], refresh: undefined, install: ["dnf", "--assumeyes", "--quiet", "install"] },
-      { command: "yum", environment: [], refresh: undefined, install: ["yum", "--assumeyes", "--quiet", "install"] },
+      {
+        command: "yum",
+        environment: [],
+        refresh: undefined,
+        install: ["yum", "--assumeyes", "--quiet", "install"],
+        archivedAlone: ["--disablerepo=*", "--enablerepo=base,updates,extras"],
+      },
     ],
     queryPackages: rpm,
+    queryProvided: ["rpm", "--query", "--whatprovides"],
     runPackages: ["iproute"],
     buildPackages: ["gcc", "make", "glibc-devel"],
     libsystemdPackages: ["pkgconfig", "systemd-devel"],
@@ -123,7 +135,6 @@ const ROWS = {
     ],
     ids: ["debian", "ubuntu"],
     rcLocal: "/etc/rc.local",
-    rcLocalUnit: "rc-local.service",
     unitFolder: "/etc/systemd/system",
     sysctlFolder: "/etc/sysctl.d",
     logrotateFolder: "/etc/logrotate.d",
@@ -137,6 +148,7 @@ const ROWS = {
       },
     ],
     queryPackages: ["dpkg-query", "--show", "--showformat", "${Package} ${db:Status-Status}\\n"],
+    queryProvided: undefined,
     runPackages: ["iproute2"],
     buildPackages: ["gcc", "make", "libc6-dev"],
     libsystemdPackages: ["pkg-config", "libsystemd-dev"],

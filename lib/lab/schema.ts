@@ -167,8 +167,12 @@ export const osSchema = v.object({
     v.optional(v.picklist(["never", "madvise", "leave"]), "never"),
     "Transparent huge pages, set at once and at every boot. Default: never.",
   ),
+  transparentHugepagesBy: described(
+    v.optional(v.picklist(["unit", "rc.local"]), "unit"),
+    "What sets them at every boot: a systemd unit of redis-lab's own, for which Redis waits, or a marked block in rc.local, which is made executable and for which nothing waits. Default: unit.",
+  ),
   operatorPackages: described(
-    v.optional(v.array(v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9.+-]*$/, "must be the name of a package"))), []),
+    v.optional(v.array(v.pipe(v.string(), v.regex(/^[A-Za-z0-9][A-Za-z0-9._+-]*$/, "must be the name of a package"))), []),
     'Packages for the people who work on the hosts, for example ["vim", "tcpdump", "lsof"]. Default: none.',
   ),
   yumMirrors: described(

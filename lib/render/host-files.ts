@@ -2,6 +2,7 @@ import { beforeStartOf } from "../lab/before-start.ts";
 import { OS_FAMILIES, type OsFacts, type OsFamilyName } from "../lab/os.ts";
 import type { PlacedHost, PlacedInstance, Placement } from "../lab/placement.ts";
 import { PROGRAMS } from "../lab/programs.ts";
+import type { Lab } from "../lab/schema.ts";
 import { domainOf } from "../lab/vms.ts";
 import { RESERVED_DESCRIPTORS } from "../redis/constants.ts";
 import { wrapBlock } from "./block.ts";
@@ -21,7 +22,7 @@ export function renderHostFiles(placement: Placement, host: PlacedHost, os: OsFa
   return [
     ...packageSources(placement, facts),
     ...sysctlFile(placement, facts),
-    ...rcLocal(placement, facts),
+    ...hugepagesAtBoot(placement, facts),
     hostsFile(placement),
     logRotation(placement, host, facts),
     ...host.instances.flatMap((instance) => [unitFile(placement, host, instance, facts), hardening(placement, instance, facts)]),
@@ -94,21 +95,29 @@ function hardening(placement: Placement, instance: PlacedInstance, facts: OsFact
   return { ...rootFile(path, "units", content), instance: instance.id, sinceSystemd: HARDENING_SINCE };
 }
 
-/** The content begins with a shebang, which `mergeBlock` takes for a script that has none: without it the kernel does not run rc.local. */
-function rcLocal(placement: Placement, facts: OsFacts): readonly RenderedFile[] {
-  const value = placement.lab.os.transparentHugepages;
+/** Name of the unit that sets huge pages at boot; of each lab, as several may share a host and each brings and takes its own. */
+export function thpUnit(lab: string): string {
+  return `redis-lab-thp-${lab}.service`;
+}
+
+export function thpUnitPath(facts: OsFacts, lab: string): string {
+  return `${facts.unitFolder}/${thpUnit(lab)}`;
+}
+
+function hasThpUnit({ os }: Lab): boolean {
+  return os.transparentHugepages !== "leave" && os.transparentHugepagesBy === "unit";
+}
+
+function hugepagesAtBoot({ lab }: Placement, facts: OsFacts): readonly RenderedFile[] {
+  const value = lab.os.transparentHugepages;
   if (value === "leave") return [];
-  const body = renderTemplate("rc.local", { file: THP_FILE, value });
-  return [
-    {
-      path: facts.rcLocal,
-      content: `#!/bin/sh\n${wrapBlock(placement.lab.name, body)}`,
-      mode: 0o755,
-      owner: "root",
-      kind: "block",
-      step: "thp",
-    },
-  ];
+  if (hasThpUnit(lab))
+    return [
+      rootFile(thpUnitPath(facts, lab.name), "thp", renderTemplate("redis-lab-thp.service", { lab: lab.name, file: THP_FILE, value })),
+    ];
+  // The content begins with a shebang, which `mergeBlock` takes for a script that has none: without it the kernel does not run rc.local.
+  const content = `#!/bin/sh\n${wrapBlock(lab.name, renderTemplate("rc.local", { file: THP_FILE, value }))}`;
+  return [{ path: facts.rcLocal, content, mode: 0o755, owner: "root", kind: "block", step: "thp" }];
 }
 
 function hostsFile(placement: Placement): RenderedFile {
@@ -135,6 +144,7 @@ function unitFile(placement: Placement, host: PlacedHost, instance: PlacedInstan
     configFile: instance.configFile,
     option: program.option ?? "",
     beforeStart: beforeStartOf(host, instance)?.script ?? "",
+    thpUnit: hasThpUnit(placement.lab) ? thpUnit(placement.lab.name) : "",
     limitReason: `maxclients ${maxclients}, the ${RESERVED_DESCRIPTORS} that Redis keeps for itself, and ${SPARE_DESCRIPTORS} to spare.`,
     limitNofile: maxclients + RESERVED_DESCRIPTORS + SPARE_DESCRIPTORS,
     // A protection that would hide or freeze the prefix itself is left out.

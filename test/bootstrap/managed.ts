@@ -40,11 +40,13 @@ export const BARE: HostFacts = {
   selinux: "disabled",
   firewalld: { running: false, ports: [] },
   thp: { mode: "always", writable: true },
+  thpUnit: undefined,
   noFileHard: 524_288,
   sysctl: new Map([
     ["net.core.somaxconn", { value: "4096", writable: true }],
     ["vm.overcommit_memory", { value: "0", writable: true }],
   ]),
+  sysctlLines: [],
   memoryMiB: 2_000,
   swapMiB: 0,
   freeMiB: { prefix: 8_000, build: 8_000 },

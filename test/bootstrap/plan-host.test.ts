@@ -47,7 +47,11 @@ describe("planHost of a managed host", () => {
     ]);
     expect(subjects(plan, "packages")).toEqual(["gcc", "make", "libc6-dev", "lsof"]);
     expect(subjects(plan, "sysctl")).toEqual(["/etc/sysctl.d/99-zz-redis-lab-pure.conf", "net.core.somaxconn", "vm.overcommit_memory"]);
-    expect(subjects(plan, "thp")).toEqual(["/etc/rc.local", "/sys/kernel/mm/transparent_hugepage/enabled"]);
+    expect(subjects(plan, "thp")).toEqual([
+      "/etc/systemd/system/redis-lab-thp-pure.service",
+      "redis-lab-thp-pure.service",
+      "/sys/kernel/mm/transparent_hugepage/enabled",
+    ]);
     expect(JSON.stringify(plan)).not.toContain(SECRETS.password);
   });
 
@@ -70,7 +74,7 @@ describe("planHost of a managed host", () => {
       "/etc/yum.repos.d/CentOS-Sources.repo",
     ]);
     expect(subjects(plan, "packages")).toEqual(["gcc", "make", "glibc-devel", "policycoreutils-python", "lsof"]);
-    expect(subjects(plan, "thp")[0]).toBe("/etc/rc.d/rc.local");
+    expect(subjects(plan, "thp")[0]).toBe("/etc/systemd/system/redis-lab-thp-pure.service");
     expect(subjects(plan, "selinux")).toEqual(["/apps/redis/builds"]);
     expect(subjects(plan, "firewall")).toEqual(["16379/tcp"]);
   });
@@ -95,7 +99,7 @@ describe("planHost of a managed host", () => {
     ]);
     const plan = planFor({ ...BARE, sysctl, thp: { mode: "madvise", writable: false } });
     expect(subjects(plan, "sysctl")).toEqual(["/etc/sysctl.d/99-zz-redis-lab-pure.conf"]);
-    expect(subjects(plan, "thp")).toEqual(["/etc/rc.local"]);
+    expect(subjects(plan, "thp")).toEqual(["/etc/systemd/system/redis-lab-thp-pure.service", "redis-lab-thp-pure.service"]);
     expect(plan.notes).toEqual([
       expect.stringMatching(/^vm.overcommit_memory could not be set: it is 0 and read-only here/),
       expect.stringMatching(/^transparent huge pages could not be set: they are madvise/),

@@ -49,7 +49,7 @@ test("render writes all files of the hosts with their modes, secrets as tokens u
       "/apps/redis/etc/redis-6380.conf",
       "/etc/systemd/system/redis.service",
       "/etc/systemd/system/redis-6380.service",
-      "/etc/rc.d/rc.local",
+      "/etc/systemd/system/redis-lab-thp-cluster.service",
       "/etc/hosts",
     ]),
   );

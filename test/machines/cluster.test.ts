@@ -24,6 +24,7 @@ beforeAll(async () => {
   rig = await startMachines({ bare: true });
   cache = isEmptyCache ? await mkdtemp(join(tmpdir(), "redis-lab-cache-")) : sharedCache();
   project = await TestProject.create(await clusterOn(rig, "7.0.15"), cache);
+  await writeRcLocals();
   bareFiles = await rig.each((machine) => leftBehind(machine));
 });
 
@@ -32,6 +33,21 @@ afterAll(async () => {
   await rig?.stop();
   if (isEmptyCache && cache !== undefined) await rm(cache, { recursive: true, force: true });
 });
+
+/** As administrators have them: one that is run and brings a program and Redis up, and one that is not executable and so never was. */
+async function writeRcLocals(): Promise<void> {
+  const lines = "#!/bin/sh\necho ran >> /run/rc-local-runs\nsleep 1000000 &\necho $! > /run/rc-local-program\nsystemctl start redis || :\n";
+  const write = `printf '%s' '${lines}' > /etc/rc.local`;
+  await rig.machine("redis-28").exec(`${write}; chmod 755 /etc/rc.local; systemctl daemon-reload; systemctl start rc-local`);
+  await rig.machine("redis-38").exec(`${write}; chmod 644 /etc/rc.local`);
+}
+
+/** Once since the boot, and what it started then still runs. */
+async function expectRcLocalsLeftAlone(): Promise<void> {
+  const script = "cat /run/rc-local-runs; kill -0 $(cat /run/rc-local-program) && echo alive; stat -c %a /etc/rc.local";
+  expect(await rig.machine("redis-28").exec(script)).toBe("ran\nalive\n755\n");
+  expect(await rig.machine("redis-38").exec("ls /run | grep rc-local- || :; stat -c %a /etc/rc.local")).toBe("644\n");
+}
 
 function backupFolder(): string {
   return join(project.folder, "backup");
@@ -45,7 +61,8 @@ test("plan shows it all, and touches nothing", async () => {
   for (const text of [
     ...(isEmptyCache ? building : []),
     "set net.core.somaxconn to 512",
-    "write /etc/rc.local",
+    "write /etc/systemd/system/redis-lab-thp-cluster.service",
+    "enable redis-lab-thp-cluster.service for the next boots",
     "set transparent huge pages to never",
     "make user and group redis",
     "make /apps/redis/etc",
@@ -78,6 +95,7 @@ test("up makes a working cluster of bare machines: compiled once, shipped to the
   await expectCluster(project);
   const sums = await rig.each((machine) => machine.exec("sha256sum < /apps/redis/bin/redis-server"));
   expect(new Set(sums).size).toBe(1);
+  await expectRcLocalsLeftAlone();
   const compilers = await rig.each(async (machine) => (await machine.tryExec("command -v gcc")).code === 0);
   expect(compilers.filter(Boolean)).toHaveLength(isEmptyCache ? 1 : 0);
 });
@@ -114,12 +132,14 @@ test("every machine is as the lab says", async () => {
     expect(await machine.exec("redis-cli --version")).toContain("7.0.15");
     expect(await machine.exec("sysctl -n net.core.somaxconn vm.overcommit_memory")).toBe("512\n1\n");
     expect(await machine.exec("cat /sys/kernel/mm/transparent_hugepage/enabled")).toBe("never\n");
-    expect(await machine.exec("stat -c %a /etc/rc.local; cat /etc/rc.local")).toMatch(/^755\n#!\/bin\/sh\n[\s\S]*echo never > /);
+    expect(await machine.exec("systemctl is-enabled redis-lab-thp-cluster; systemctl show -p After --value redis")).toMatch(
+      /^enabled\n(?!.*rc-local).*\bredis-lab-thp-cluster\.service\b/,
+    );
     expect(await machine.exec("grep -cE '^192.168.1.[1-7]8 redis-[1-7]8$' /etc/hosts")).toBe("7\n");
     expect(await machine.exec("getent passwd redis")).toMatch(/:\/usr\/sbin\/nologin\n$/);
     expect(
       await machine.exec(
-        "find /apps /etc /usr/bin /tmp /var/tmp \\( -name '*.tmp*' -o -name '*.part*' -o -name 'redis-lab-*' \\) | grep -vE 'systemd-private|^/etc/logrotate.d/redis-lab-cluster$' || :",
+        "find /apps /etc /usr/bin /tmp /var/tmp \\( -name '*.tmp*' -o -name '*.part*' -o -name 'redis-lab-*' \\) | grep -vE 'systemd-private|^/etc/logrotate.d/redis-lab-cluster$|/redis-lab-thp-cluster.service$' || :",
       ),
     ).toBe("");
   }
@@ -181,6 +201,7 @@ test("all machines lose their power: everything is back, and up has nothing to d
 /** Whoever is the master now: the boot settings are there, the cluster heals by itself, and `up` finds nothing to do. */
 async function expectBack(): Promise<void> {
   await rig.each((machine) => machine.exec("systemctl is-system-running --wait"));
+  await expectRcLocalsLeftAlone();
   const up = await project.up();
   expect(up.changed).toBe(0);
   expect(up.status.healthy).toBe(true);

@@ -11,6 +11,7 @@ import { renderHost } from "../../lib/render/render.ts";
 import type { RenderedFile } from "../../lib/render/rendered-file.ts";
 import { clusterInput } from "../support/labs.ts";
 import { hostOf, placed, SECRETS } from "./placements.ts";
+import { complaintsOf219 } from "./systemd-219.ts";
 
 // Of CentOS 7 there is no machine to test on: what its rc-local-generator, yum 3 and systemd 219 need is read off the files. (Units: systemd-219.test.ts.)
 
@@ -74,8 +75,9 @@ describe("the repair of yum", () => {
   });
 });
 
-describe("rc.local", () => {
-  const file = fileOf("/etc/rc.d/rc.local");
+describe("rc.local, for a lab that wants it", () => {
+  const byRcLocal = { os: { transparentHugepagesBy: "rc.local" as const } };
+  const file = fileOf("/etc/rc.d/rc.local", byRcLocal);
   /** As the package initscripts ships it, with mode 0644. */
   const stock =
     "#!/bin/bash\n# THIS FILE IS ADDED FOR COMPATIBILITY PURPOSES\n#\n# Please note that you must run 'chmod +x /etc/rc.d/rc.local' to ensure\n# that this script will be executed during boot.\n\ntouch /var/lock/subsys/local\n";
@@ -101,7 +103,39 @@ describe("rc.local", () => {
     expect(execFileSync("cat", [switched], { encoding: "utf8" })).toBe("never\n");
   });
 
-  test("is over before Redis starts", () => {
-    expect(fileOf("/etc/systemd/system/redis.service").content).toMatch(/^After=.*\brc-local\.service\b/m);
+  test("is nothing that Redis waits for: it may start Redis itself, or never return", () => {
+    const { content } = fileOf("/etc/systemd/system/redis.service", byRcLocal);
+    expect(content.match(/^After=.*$/gm)).toEqual(["After=network-online.target"]);
+    expect(() => fileOf("/etc/systemd/system/redis-lab-thp-cluster.service", byRcLocal)).toThrow();
+  });
+});
+
+describe("the unit of transparent huge pages", () => {
+  const path = "/etc/systemd/system/redis-lab-thp-cluster.service";
+  const { content } = fileOf(path);
+
+  test("takes the place of rc.local, and Redis waits for it alone", () => {
+    expect(() => fileOf("/etc/rc.d/rc.local")).toThrow();
+    expect(fileOf("/etc/systemd/system/redis.service").content.match(/^After=.*$/gm)).toEqual([
+      "After=network-online.target",
+      "After=redis-lab-thp-cluster.service",
+    ]);
+    expect(() => fileOf(path, { os: { transparentHugepages: "leave" } })).toThrow();
+    expect(fileOf("/etc/systemd/system/redis.service", { os: { transparentHugepages: "leave" } }).content).not.toContain("redis-lab-thp");
+  });
+
+  test("runs once at every boot and holds up nothing", () => {
+    expect(content).toMatch(/^Type=oneshot\nRemainAfterExit=yes$/m);
+    expect(content).toMatch(/^WantedBy=multi-user\.target$/m);
+    expect(complaintsOf219(content)).toEqual([]);
+  });
+
+  test("sets them when it is run as systemd runs it, and is no failure where it may not", () => {
+    const switched = join(folder, "by-unit");
+    const command = /^ExecStart=\/bin\/sh -c '(.*)'$/m.exec(content)?.[1]?.replaceAll(THP_FILE, switched) ?? "exit 9";
+    execFileSync("/bin/sh", ["-c", command]);
+    writeFileSync(switched, "[always] madvise never\n");
+    execFileSync("/bin/sh", ["-c", command]);
+    expect(execFileSync("cat", [switched], { encoding: "utf8" })).toBe("never\n");
   });
 });

@@ -21,7 +21,7 @@ function filesOf(input: LabInput, os: OsFamilyName = "rhel", host = "redis-18"):
 }
 
 function unitsOf(input: LabInput, host?: string): RenderedFile[] {
-  return filesOf(input, "rhel", host).filter(({ path }) => path.endsWith(".service"));
+  return filesOf(input, "rhel", host).filter(({ path, step }) => path.endsWith(".service") && step === "units");
 }
 
 /** Each unit of a host with its drop-in, as a newer systemd reads the two. */
@@ -62,6 +62,12 @@ describe("units", () => {
     expect(unit.content).not.toMatch(
       /^(ExecReload|PIDFile|StartLimitIntervalSec|ReadWritePaths|SystemCallFilter|StateDirectory)=|=infinity|=strict|^Exec\w+=[+!-]/m,
     );
+  });
+
+  test("the one that sets huge pages is read without complaint", () => {
+    const unit = filesOf(sentinelInput()).find(({ step }) => step === "thp");
+    expect(unit && basename(unit.path)).toBe("redis-lab-thp-sentinel.service");
+    expect(unit && complaints(unit)).toBeOneOf(["", undefined]);
   });
 
   test.each(hardenedUnitsOf(sentinelInput()))("$path with its drop-in is read without complaint, and is hardly exposed", (unit) => {
@@ -160,11 +166,11 @@ describe("files of the system", () => {
     );
   });
 
-  test("differ by family in where rc.local is and in the package sources", () => {
+  test("differ by family in the package sources", () => {
     const outline = (os: OsFamilyName) => filesOf(clusterInput(), os).map(({ path, step }) => `${step} ${path}`);
     expect(outline("debian")).toEqual([
       "sysctl /etc/sysctl.d/99-zz-redis-lab-cluster.conf",
-      "thp /etc/rc.local",
+      "thp /etc/systemd/system/redis-lab-thp-cluster.service",
       "hosts-file /etc/hosts",
       "log-rotation /etc/logrotate.d/redis-lab-cluster",
       "units /etc/systemd/system/redis.service",
@@ -176,7 +182,7 @@ describe("files of the system", () => {
       "package-sources /etc/yum.repos.d/CentOS-Base.repo",
       "package-sources /etc/yum/pluginconf.d/fastestmirror.conf",
       "sysctl /etc/sysctl.d/99-zz-redis-lab-cluster.conf",
-      "thp /etc/rc.d/rc.local",
+      "thp /etc/systemd/system/redis-lab-thp-cluster.service",
       "hosts-file /etc/hosts",
       "log-rotation /etc/logrotate.d/redis-lab-cluster",
       "units /etc/systemd/system/redis.service",
@@ -207,7 +213,8 @@ describe("files of the system", () => {
 
   test("rc.local runs, sets what it can and leaves the rest", () => {
     const thp = join(folder, "enabled");
-    const block = filesOf(clusterInput(), "debian").find(({ step }) => step === "thp")?.content ?? "";
+    const block =
+      filesOf(clusterInput({ os: { transparentHugepagesBy: "rc.local" } }), "debian").find(({ step }) => step === "thp")?.content ?? "";
     const script = join(folder, "rc.local");
     writeFileSync(script, mergeBlock("#!/bin/sh -e\nexit 0\n", block).replaceAll("/sys/kernel/mm/transparent_hugepage/enabled", thp));
     execFileSync("/bin/sh", ["-e", script]);

@@ -12,7 +12,12 @@ export const firewall: Step = {
     return labPorts(wanted)
       .map((port) => `${port}/tcp`)
       .filter((port) => !facts.firewalld.ports.includes(port))
-      .map((port) => ({ step: "firewall", subject: port, reason: "absent", summary: `open ${port}` }));
+      .map((port) => ({
+        step: "firewall",
+        subject: port,
+        reason: "absent",
+        summary: `open ${port} in firewalld's default zone, now and at every boot`,
+      }));
   },
   async apply(connection, changes) {
     const ports = changes.map(({ subject }) => `--add-port=${subject}`);

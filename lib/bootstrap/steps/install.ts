@@ -4,7 +4,7 @@ import { programsOf } from "../../redis/products.ts";
 import { rdbVersionOf } from "../../redis/words.ts";
 import { artifactDamaged, commandFailed } from "../errors.ts";
 import type { HostFacts } from "../facts.ts";
-import { buildFolder, buildsFolder, commandLinks } from "../host-paths.ts";
+import { buildFolder, buildsFolder, commandLinks, originalOf } from "../host-paths.ts";
 import type { Change, HostPlan } from "../plan.ts";
 import { runOrFail, type Step, type StepContext } from "../step.ts";
 import type { HostWanted } from "../wanted.ts";
@@ -31,7 +31,9 @@ export const install: Step = {
 
 function programChanges(facts: HostFacts, { build, host }: HostWanted): Change[] {
   if (build === undefined || facts.build?.key === build.key) return [];
-  const summary = `install ${build.version.title}${facts.build === undefined ? "" : ` in place of ${facts.build.version === build.version ? "another build" : facts.build.version.text}`}`;
+  const before = facts.build && ` in place of ${facts.build.version === build.version ? "another build" : facts.build.version.text}`;
+  const aside = facts.binFolder === undefined ? "" : `; the folder that is there becomes ${originalOf(host.paths.bin)}`;
+  const summary = `install ${build.version.title}${before ?? ""}${aside}`;
   return [{ step: "install", subject: host.paths.bin, reason: facts.build === undefined ? "absent" : "other-build", summary }];
 }
 
@@ -118,7 +120,7 @@ ${`${fresh}/${build.version.product.programs.server}`} --version
 sync -- ${fresh}/* 2>/dev/null
 if [ -e ${folder} ]; then rm -rf -- ${`${folder}.old`}; mv -T -- ${folder} ${`${folder}.old`}; fi
 mv -T -- ${fresh} ${folder}
-if [ -d ${paths.bin} ] && [ ! -L ${paths.bin} ]; then mv -T -- ${paths.bin} ${`${paths.bin}.redis-lab-orig`}; fi
+if [ -d ${paths.bin} ] && [ ! -L ${paths.bin} ]; then mv -T -- ${paths.bin} ${originalOf(paths.bin)}; fi
 ln -sfn -- ${`builds/${build.key.slice(0, 16)}`} ${`${paths.prefix}/.bin-new`}; mv -T -- ${`${paths.prefix}/.bin-new`} ${paths.bin}
 for old in ${buildsFolder(paths)}/*; do
   k=no; for keep in ${keep}; do if [ "$old" = "$keep" ]; then k=yes; fi; done

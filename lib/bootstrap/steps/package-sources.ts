@@ -1,4 +1,6 @@
 import { sh } from "../../connection/quote.ts";
+import { osSystemOf } from "../../lab/os.ts";
+import type { HostFacts } from "../facts.ts";
 import { applyFiles, fileChanges } from "../managed-file.ts";
 import type { Change } from "../plan.ts";
 import { CALLERS_COMPUTER, runOrFail, type Step } from "../step.ts";
@@ -30,6 +32,15 @@ export const packageSources: Step = {
     await applyFiles(connection, changes, context);
   },
 };
+
+/** Sources of another architecture are left as they are: whatever they are, ours would be worse. */
+export function packageSourcesNotes(facts: HostFacts, { placement }: HostWanted): readonly string[] {
+  const archived = osSystemOf(facts.os)?.archived;
+  if (archived === undefined || archived.arch === facts.arch || placement.lab.os.yumMirrors.length === 0) return [];
+  return [
+    `${archived.sourcesFile} stays as it is: os.yumMirrors are trees of ${archived.arch}, and this host is ${facts.arch}, whose packages are in other trees (altarch) under another key`,
+  ];
+}
 
 function filesOf(wanted: HostWanted): readonly string[] {
   return wanted.files.filter(({ step }) => step === "package-sources").map(({ path }) => path);

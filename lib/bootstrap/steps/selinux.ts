@@ -2,7 +2,10 @@ import { sh } from "../../connection/quote.ts";
 import { buildsFolder } from "../host-paths.ts";
 import { CALLERS_COMPUTER, runOrFail, type Step } from "../step.ts";
 
-/** Programs labelled so that systemd runs them as unconfined_service_t, on RHEL 7 (where init_t would run anything) and 8 (where it ends with 203/EXEC). */
+/**
+ * Programs labelled so that systemd may run them: with the label of /apps RHEL 8 ends with 203/EXEC. They run as unconfined_service_t where the policy allows that transition under
+ * NoNewPrivileges (7.5 and later, by its sources); where it does not they stay in init_t, which RHEL 7 does not confine either.
+ */
 const LABEL = "bin_t";
 
 export const selinux: Step = {
@@ -13,7 +16,16 @@ export const selinux: Step = {
     // A new build is new files: they need the label again.
     const labelled = facts.label?.split(":")[2] === LABEL && (build === undefined || facts.build?.key === build.key);
     const subject = buildsFolder(host.paths);
-    return labelled ? [] : [{ step: "selinux", subject, reason: "different", summary: `label the programs in ${subject} as ${LABEL}` }];
+    return labelled
+      ? []
+      : [
+          {
+            step: "selinux",
+            subject,
+            reason: "different",
+            summary: `label the programs in ${subject} as ${LABEL}, by a lasting rule where semanage is there`,
+          },
+        ];
   },
   async apply(connection, _changes, { wanted }) {
     const folder = buildsFolder(wanted.host.paths);

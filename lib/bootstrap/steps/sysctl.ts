@@ -57,13 +57,30 @@ function formerFiles(facts: HostFacts, { os, placement }: HostWanted): readonly 
 
 /** What cannot be set where we are; a container has the values of its computer. `doctor` compares them. */
 export function sysctlNotes(facts: HostFacts, wanted: HostWanted): readonly string[] {
-  return differing(facts, wanted)
+  const readOnly = differing(facts, wanted)
     .filter(({ writable }) => !writable)
     .map(({ name, value, wanted: to }) =>
       value === undefined
         ? `${name} could not be set: this kernel does not have it`
         : `${name} could not be set: it is ${value} and read-only here; ${to} is written for the next boot`,
     );
+  return [...readOnly, ...contradictions(facts, wanted)];
+}
+
+/** Lines of others that win over ours: those of files that are read later, and those of /etc/sysctl.conf, which procps reads last whenever it is asked to. */
+function contradictions({ sysctlLines }: HostFacts, { files, placement }: HostWanted): readonly string[] {
+  const ours = files.find(({ step }) => step === "sysctl")?.path;
+  if (ours === undefined) return [];
+  return sysctlLines.flatMap(({ path, line, name, value }) => {
+    const wanted = placement.lab.os.sysctl[name];
+    if (wanted === undefined || value === String(wanted) || path.includes("redis-lab")) return [];
+    const says = `line ${line} of ${path} says ${name} = ${value}, the lab ${wanted}:`;
+    if (path === "/etc/sysctl.conf")
+      return [`${says} \`sysctl -p\` and \`sysctl --system\` set that one; remove the line, or change os.sysctl`];
+    return path > ours
+      ? [`${says} that file is read after ${ours}, so its value comes back with the next boot; remove the line, or change os.sysctl`]
+      : [];
+  });
 }
 
 function differing(facts: HostFacts, wanted: HostWanted) {

@@ -28,7 +28,10 @@ export const units: Step = {
           : []),
       ];
     });
-    return [...written, ...states];
+    const changes = [...written, ...states];
+    const last = changes.at(-1);
+    if (last === undefined || (last.reason === "different" && written.length === 0)) return changes;
+    return [...changes.slice(0, -1), { ...last, summary: `${last.summary}; systemd reads all its units again` }];
   },
   async apply(connection, changes, context) {
     const { facts, wanted } = context;

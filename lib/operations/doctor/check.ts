@@ -36,8 +36,8 @@ export interface HostReading {
   readonly placement: Placement;
   readonly host: PlacedHost;
   readonly facts: HostFacts;
-  /** Path of the boot script of the host's OS family; undefined where the family has none. */
-  readonly rcLocal: string | undefined;
+  /** Path of the boot script of the host's OS family. */
+  readonly rcLocal: string;
   readonly plan: Pick<HostPlan, "changes" | "reconfigure">;
   /** This computer's time before and after the host told its own (`facts.clockMs`), in milliseconds since the epoch. */
   readonly asked: number;

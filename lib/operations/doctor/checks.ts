@@ -1,7 +1,7 @@
 import type { TargetCapabilities } from "../../lab/targets.ts";
 import type { DoctorCheck, Examination } from "./check.ts";
 import type { DoctorFinding } from "./finding.ts";
-import { clock, disk, files, firewall, overcommit, rcLocal, selinux, swap, transparentHugepages } from "./host-checks.ts";
+import { clock, disk, files, firewall, hugepagesAtBoot, overcommit, selinux, swap, transparentHugepages } from "./host-checks.ts";
 import { backlog, openFiles, password, settings } from "./instance-checks.ts";
 import { layout, otherUsers, placement, ports, reachable } from "./layout-checks.ts";
 import { persistence } from "./persistence-checks.ts";
@@ -22,7 +22,7 @@ export const DOCTOR_CHECKS = [
   backlog,
   swap,
   disk,
-  rcLocal,
+  hugepagesAtBoot,
   selinux,
   firewall,
   ports,

@@ -1,4 +1,5 @@
 import { portsOf } from "../../lab/instances.ts";
+import { thpUnit } from "../../render/host-files.ts";
 import { everywhere, hostCheck, onManagedHosts } from "./check.ts";
 import { byManagement, upOf } from "./finding.ts";
 
@@ -71,14 +72,22 @@ export const swap = hostCheck({
   },
 });
 
-export const rcLocal = hostCheck({
-  name: "rc-local",
-  about: "the boot script that sets transparent huge pages exists and is executable",
+export const hugepagesAtBoot = hostCheck({
+  name: "hugepages-at-boot",
+  about:
+    "what sets transparent huge pages at every boot is in place: the unit is enabled, or rc.local is executable (`os.transparentHugepagesBy`)",
   appliesTo: onManagedHosts,
   *check({ placement, host, facts, rcLocal: path }) {
-    if (path === undefined || placement.lab.os.transparentHugepages === "leave") return;
-    const fact = facts.paths.get(path);
+    const { name, os } = placement.lab;
+    if (os.transparentHugepages === "leave") return;
     const found = { severity: "warning", subject: host.name, next: upOf(placement) } as const;
+    if (os.transparentHugepagesBy === "unit") {
+      if (facts.thpUnit?.enabled === true) return;
+      const state = facts.thpUnit === undefined ? "absent" : "not enabled";
+      yield { ...found, text: `${thpUnit(name)} is ${state}: transparent huge pages come back with the next boot` };
+      return;
+    }
+    const fact = facts.paths.get(path);
     if (fact === undefined) yield { ...found, text: `${path} is absent: transparent huge pages come back with the next boot` };
     else if ((fact.mode & 0o100) === 0) yield { ...found, text: `${path} is not executable, so it is not run at boot` };
   },

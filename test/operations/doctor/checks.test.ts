@@ -25,7 +25,7 @@ test("a check that was written is in the table", async () => {
 });
 
 test.each([
-  ["local", "hypervisor, vm, hardware, cloud-init, deployed, orphans, rc-local, selinux, firewall"],
+  ["local", "hypervisor, vm, hardware, cloud-init, deployed, orphans, hugepages-at-boot, selinux, firewall"],
   ["ssh", "hypervisor, vm, hardware, cloud-init, deployed, orphans, other-users"],
   ["libvirt", "other-users"],
 ] as const)("on %s the rest of the checks is made, each once", (target, absent) => {

@@ -10,9 +10,11 @@ const managed = placeLab(LAB, { target: "ssh", hostsFolder: "/unused" });
 const GOOD: HostFacts = {
   ...BARE,
   thp: { mode: "never", writable: true },
+  thpUnit: { enabled: true, needsReload: false },
   sysctl: new Map([["vm.overcommit_memory", { value: "1", writable: true }]]),
-  paths: new Map([[RC_LOCAL, { kind: "file", mode: 0o755, owner: "root", group: "root", bytes: 1, modified: 0 }]]),
 };
+const rcLocal = (mode: number): HostFacts["paths"] =>
+  new Map([[RC_LOCAL, { kind: "file", mode, owner: "root", group: "root", bytes: 1, modified: 0 }]]);
 
 function findings(changes: Partial<HostFacts>, placement = managed, more: Partial<HostReading> = {}) {
   const [host] = placement.hosts;
@@ -37,12 +39,8 @@ test.each([
     "overcommit warning",
   ],
   ["swap", { swapMiB: 2048 }, "swap note"],
-  ["no rc.local", { paths: new Map() }, "rc-local warning"],
-  [
-    "an rc.local that is not run",
-    { paths: new Map([[RC_LOCAL, { kind: "file", mode: 0o644, owner: "root", group: "root", bytes: 1, modified: 0 }]]) },
-    "rc-local warning",
-  ],
+  ["no unit for the next boot", { thpUnit: undefined }, "hugepages-at-boot warning"],
+  ["a unit that is not run at boot", { thpUnit: { enabled: false, needsReload: false } }, "hugepages-at-boot warning"],
   ["a firewall without the bus port", { firewalld: { running: true, ports: ["6379/tcp"] } }, "firewall problem"],
   ["a wrong SELinux label", { selinux: "enforcing", label: "unconfined_u:object_r:default_t:s0" }, "selinux warning"],
 ] satisfies [string, Partial<HostFacts>, string][])("%s is found", (_, changes, finding) => {
@@ -54,6 +52,13 @@ test.each([
   ["SELinux label", { selinux: "enforcing", label: "system_u:object_r:bin_t:s0" }],
 ] satisfies [string, Partial<HostFacts>][])("a right %s is no finding", (_, changes) => {
   expect(found(changes)).toEqual([]);
+});
+
+test("where the lab wants rc.local for the next boot, that is looked at and no unit", () => {
+  const byRcLocal = placeLab({ ...LAB, os: { ...LAB.os, transparentHugepagesBy: "rc.local" } }, { target: "ssh", hostsFolder: "/unused" });
+  expect(found({ paths: rcLocal(0o755), thpUnit: undefined }, byRcLocal)).toEqual([]);
+  expect(found({ paths: rcLocal(0o644) }, byRcLocal)).toEqual(["hugepages-at-boot warning"]);
+  expect(found({ paths: new Map() }, byRcLocal)).toEqual(["hugepages-at-boot warning"]);
 });
 
 test("on a host that is not managed the same are notes, and nothing is asked of rc.local", () => {
