@@ -64,6 +64,11 @@ function fileChange(facts: HostFacts, wanted: HostWanted, file: RenderedFile): C
   );
 }
 
+/** What we need of the mode of a file of others: that all may read it, and run a script. Whether it may be written is theirs to say; ours replaces it. */
+function neededMode(file: RenderedFile): number {
+  return file.mode & 0o555;
+}
+
 function isScript(file: RenderedFile): boolean {
   return (file.mode & 0o111) !== 0;
 }
@@ -97,7 +102,7 @@ function rightMode(mode: number, file: RenderedFile): boolean {
     case "whole":
       return mode === file.mode;
     case "block":
-      return (mode & file.mode) === file.mode;
+      return (mode & neededMode(file)) === neededMode(file);
     case "redis-conf":
     case "sentinel-conf":
       // From 7.0 on Redis rewrites it through a rename, with 0644 less its umask (rewriteConfigOverwriteFile in config.c of 7.0.15): ours makes that 0600.
@@ -126,7 +131,7 @@ async function setMode(connection: Connection, wanted: HostWanted, file: Rendere
   const owner = ownerOf(wanted.placement, file.owner);
   const chown = owner === undefined || file.kind === "block" ? "" : sh`chown ${owner} ${file.path} && `;
   // What others have set in a file of theirs stays.
-  const mode = file.kind === "block" ? `u+rw,a+r${isScript(file) ? "x" : ""}` : file.mode.toString(8);
+  const mode = file.kind === "block" ? `a+r${isScript(file) ? "x" : ""}` : file.mode.toString(8);
   const result = await connection.run(`${chown}${sh`chmod ${mode} ${file.path}`}`, { title: "chmod", root: true });
   if (result.exitCode !== 0) throw commandFailed(connection.host, file.step, result);
 }
@@ -162,7 +167,7 @@ export async function writeManagedFile(
     const theirs = file.kind === "block" ? await theirFile(connection, file.path, facts.paths.get(file.path)) : undefined;
     const owner = theirs?.owner ?? ownerOf(wanted.placement, file.owner);
     await connection.writeFile(theirs?.path ?? file.path, merged.text, {
-      mode: theirs === undefined ? file.mode : theirs.mode | file.mode,
+      mode: theirs === undefined ? file.mode : theirs.mode | neededMode(file),
       ...(owner !== undefined && { owner }),
     });
   }

@@ -33,6 +33,8 @@ export interface ExecResult {
   readonly durationMs: number;
 }
 
+type ConnectAgain = () => Promise<SshLink>;
+
 /** What a long script left on the other side when no session was to be had for running it: the next attempt runs that. */
 export interface StoredScript {
   script?: { readonly nonce: string; readonly file: string };
@@ -62,14 +64,15 @@ export async function exec(
   host: string,
   script: string,
   options: ExecOptions,
-  stored: StoredScript = {},
+  { stored = {}, connectAgain }: { readonly stored?: StoredScript; readonly connectAgain?: ConnectAgain | undefined } = {},
 ): Promise<ExecResult> {
   options.signal?.throwIfAborted();
   const sudo = options.root === true && link.endpoint.user !== "root";
-  if (stored.script !== undefined) return execLine(link, host, commandLine(sudo, stored.script.file), stored.script.nonce, sudo, options);
+  if (stored.script !== undefined)
+    return execLine(link, host, commandLine(sudo, stored.script.file), stored.script.nonce, sudo, options, connectAgain);
   const nonce = `redis-lab:${randomBytes(8).toString("hex")}:`;
   const direct = commandLine(sudo, "-c", `${prelude(nonce)}\n${script}`);
-  if (Buffer.byteLength(direct) <= LONGEST_REQUEST) return execLine(link, host, direct, nonce, sudo, options);
+  if (Buffer.byteLength(direct) <= LONGEST_REQUEST) return execLine(link, host, direct, nonce, sudo, options, connectAgain);
 
   // In a folder that only the login user can read; root reads it anyway. The script removes it as its first act: the shell keeps the file open.
   const folder = `/tmp/redis-lab-${randomBytes(8).toString("hex")}`;
@@ -77,10 +80,10 @@ export async function exec(
   const text = `rm -rf -- ${folder}\n${prelude(nonce)}\n${script}\n`;
   const store = sh`umask 077 && mkdir ${folder} && cat > ${file} && test "$(wc -c < ${file})" -eq ${Buffer.byteLength(text)}`;
   const { title, timeoutMs, signal } = options;
-  const result = await exec(link, host, store, { title, timeoutMs, signal, input: text });
+  const result = await exec(link, host, store, { title, timeoutMs, signal, input: text }, { connectAgain });
   if (result.exitCode !== 0) throw cannotWrite(host, folder, result.stderr.toString("utf8").trim() || `exit code ${result.exitCode}`);
   stored.script = { nonce, file };
-  return execLine(link, host, commandLine(sudo, file), nonce, sudo, options);
+  return execLine(link, host, commandLine(sudo, file), nonce, sudo, options, connectAgain);
 }
 
 function commandLine(sudo: boolean, ...args: readonly string[]): string {
@@ -102,8 +105,9 @@ async function execLine(
   nonce: string,
   sudo: boolean,
   options: ExecOptions,
+  connectAgain: ConnectAgain | undefined,
 ): Promise<ExecResult> {
-  const follow = (channel: ClientChannel) => followChannel(link, host, channel, nonce, sudo, options);
+  const follow = (channel: ClientChannel) => followChannel(link, host, channel, nonce, sudo, options, connectAgain);
   const { used } = await openExec(link, line, follow).catch((error: Error) => {
     const ended = error instanceof ConnectionEnded || !link.isOpen();
     throw ended ? connectionLost(host, options.title, link.fault()) : noChannel(host, options.title, error);
@@ -122,11 +126,14 @@ function followChannel(
   nonce: string,
   sudo: boolean,
   options: ExecOptions,
+  connectAgain: ConnectAgain | undefined,
 ): Promise<ExecResult> {
   const started = performance.now();
   return new Promise((resolve, reject) => {
     // Stopped before it told its group: it is ended as soon as it does.
-    const onGroup = (group: number) => stopping && killGroup(link, group, sudo);
+    const onGroup = (group: number) => {
+      if (stopping) endGroup(link, group, sudo, connectAgain).catch(() => {});
+    };
     const stdout = new MarkedStream(nonce, () => {}, new OutputStream(options.onLine, options.kept), options);
     const stderr = new MarkedStream(nonce, onGroup, new OutputStream(options.onLine, options.kept));
     let fault: Error | undefined;
@@ -182,14 +189,12 @@ function followChannel(
         channel.resume();
         channel.stderr.resume();
       }
-      const killing = stderr.group === undefined ? undefined : killGroup(link, stderr.group, sudo);
+      if (stderr.group !== undefined) onGroup(stderr.group);
       // Something that left the process group may hold the outputs open for ever.
       lastWait = setTimeout(
         () => {
           channel.close();
           settle();
-          // Where the server grants no second session, the one that was just closed is free now.
-          if (stderr.group !== undefined) void killing?.then((came) => came || killGroup(link, stderr.group as number, sudo));
         },
         options.signal?.aborted === true ? PATIENCE_MS : GRACE_MS,
       );
@@ -243,10 +248,22 @@ function followChannel(
   });
 }
 
+/** Where the server grants no second session (MaxSessions 1; that of the command is taken until its process has ended) a connection of its own ends it. */
+async function endGroup(link: SshLink, group: number, sudo: boolean, connectAgain: ConnectAgain | undefined): Promise<void> {
+  // Where the connection has ended meanwhile the command is reported as lost.
+  if ((await killGroup(link, group, sudo)) || !link.isOpen() || connectAgain === undefined) return;
+  const other = await connectAgain();
+  try {
+    await killGroup(other, group, sudo);
+  } finally {
+    await other.close();
+  }
+}
+
 /**
  * Ends a process group on the other side: first politely, two seconds later by force. Its own channel is one of those that the limit leaves free.
  *
- * @returns whether there was a session for it
+ * @returns whether there was a session for it, when it has ended
  */
 function killGroup(link: SshLink, group: number, sudo: boolean): Promise<boolean> {
   const script = sh`kill -s TERM -- -${group}; n=0
@@ -256,10 +273,10 @@ kill -s KILL -- -${group}`;
     channel.on("error", () => {}).resume();
     channel.stderr.resume();
     channel.end();
+    return new Promise<void>((resolve) => channel.once("close", resolve));
   };
-  // Where it fails for good, the connection has ended meanwhile: the command is reported as lost.
   return openExec(link, commandLine(sudo, "-c", script), discard).then(
-    () => true,
+    ({ used }) => used.then(() => true),
     () => false,
   );
 }

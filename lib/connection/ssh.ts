@@ -168,7 +168,7 @@ class SshConnection implements Connection {
   private exec(script: string, given: ExecOptions): Promise<ExecResult> {
     const options = given.look === true ? { ...given, signal: given.signal ?? this.signal } : given;
     const stored: StoredScript = {};
-    return this.sessions.run(async () => exec(await this.link(), this.host, script, options, stored));
+    return this.sessions.run(async () => exec(await this.link(), this.host, script, options, { stored, connectAgain: this.connect }));
   }
 
   private async place(path: string, script: string, input: string | Buffer | Readable, onSent?: (bytes: number) => void): Promise<void> {

@@ -37,6 +37,27 @@ describe("parseFacts", () => {
     expect(facts.files.get("/apps/redis/etc/redis.conf")).toMatch(/^# Managed by redis-lab[\s\S]*\n$/);
   });
 
+  it("takes a port of a rich rule, which is for some addresses or closes it, for no open port", async () => {
+    const text = await readFile(new URL("testdata/centos-bare.txt", import.meta.url), "utf8");
+    const open = (zone: string) =>
+      parseFacts(text.replace(/(@m firewall [^\n]*\n)[\s\S]*?<\/zone>/, `$1${zone}`), question)?.firewalld.ports;
+    // As firewalld 0.6.3 writes it (core/io/zone.py), on one line and on several.
+    const rules =
+      '<rule family="ipv4"><source address="10.1.0.0/16"/><port protocol="tcp" port="6379"/><accept/></rule>\n<rule>\n  <port port="16379" protocol="tcp"/>\n  <reject/>\n</rule>';
+    const port = '<port protocol="tcp" port="26379"/>';
+    expect(open(`<zone>${port}</zone>`)).toEqual(["26379/tcp"]);
+    expect(open(`<zone>\n${rules}\n${port}\n${rules}</zone>`)).toEqual(["26379/tcp"]);
+  });
+
+  it("reads lines of the administrator that set what the lab sets", async () => {
+    const text = await readFile(new URL("testdata/centos-bare.txt", import.meta.url), "utf8");
+    const lines = "/etc/sysctl.conf:3:net.core.somaxconn = 128\n/etc/sysctl.d/zz.conf:12:  -vm/overcommit_memory=0  \n";
+    expect(parseFacts(text.replace("@m end", `@m sysctl-lines\n${lines}@m end`), question)?.sysctlLines).toEqual([
+      { path: "/etc/sysctl.conf", line: 3, name: "net.core.somaxconn", value: "128" },
+      { path: "/etc/sysctl.d/zz.conf", line: 12, name: "vm.overcommit_memory", value: "0" },
+    ]);
+  });
+
   it("reads a CentOS 7 with SELinux and firewalld, and a stand-in for the kernel's THP file", async () => {
     const facts = await parsed("centos-bare.txt");
     expect(facts).toMatchObject({

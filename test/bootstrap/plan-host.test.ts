@@ -125,6 +125,52 @@ describe("planHost of a managed host", () => {
     expect(subjects(planFor({ ...BARE, files: at("elsewhere") }), "sysctl")).not.toContain(former);
   });
 
+  it("names lines of others that win over its kernel settings", () => {
+    const line = (path: string, value: string) => ({ path, line: 4, name: "net.core.somaxconn", value });
+    const notes = (...sysctlLines: HostFacts["sysctlLines"]) => planFor({ ...BARE, sysctlLines }).notes;
+    expect(notes(line("/etc/sysctl.conf", "128"))).toEqual([
+      "line 4 of /etc/sysctl.conf says net.core.somaxconn = 128, the lab 512: `sysctl -p` and `sysctl --system` set that one; remove the line, or change os.sysctl",
+    ]);
+    expect(notes(line("/etc/sysctl.d/zz-late.conf", "128"))).toEqual([expect.stringContaining("comes back with the next boot")]);
+    // What is read before ours, says the same or is ours loses nothing.
+    const ours = "/etc/sysctl.d/99-zz-redis-lab-pure.conf";
+    expect(notes(line("/etc/sysctl.d/10-early.conf", "128"), line("/etc/sysctl.conf", "512"), line(ours, "1024"))).toEqual([]);
+  });
+
+  it("leaves the package sources of another architecture than that of the trees alone, and says so", () => {
+    const plan = planFor({ ...CENTOS, arch: "aarch64", repositories: ["/etc/yum.repos.d/CentOS-Base.repo"] });
+    expect(subjects(plan, "package-sources")).toEqual([]);
+    expect(plan.notes).toEqual([
+      expect.stringMatching(/^\/etc\/yum\.repos\.d\/CentOS-Base\.repo stays as it is: .* x86_64, and this host is aarch64/),
+    ]);
+    expect(planFor(CENTOS).notes).toEqual([]);
+    expect(planFor({ ...CENTOS, arch: "aarch64" }, {}, { ...LAB, os: { ...LAB.os, yumMirrors: [] } }).notes).toEqual([]);
+  });
+
+  it("says what a change does to a live host besides: what is kept, moved, made executable, read again", () => {
+    const summaries = (facts: Partial<HostFacts>, lab = LAB) =>
+      planFor({ ...BARE, ...facts }, {}, lab).changes.map(({ summary }) => summary);
+    const file = { kind: "file" as const, mode: 0o644, owner: "root", group: "root", bytes: 9, modified: 0 };
+    expect(summaries({ files: new Map([["/etc/hosts", "127.0.0.1 localhost\n"]]), paths: new Map([["/etc/hosts", file]]) })).toContain(
+      "change /etc/hosts; what it was is kept as /etc/hosts.redis-lab-orig",
+    );
+    const byRcLocal = { ...LAB, os: { ...LAB.os, transparentHugepagesBy: "rc.local" as const } };
+    const rcLocal = { files: new Map([["/etc/rc.local", "#!/bin/sh\n"]]), paths: new Map([["/etc/rc.local", file]]) };
+    expect(summaries(rcLocal, byRcLocal)).toContain(
+      "change /etc/rc.local and make it executable; what it was is kept as /etc/rc.local.redis-lab-orig",
+    );
+    expect(summaries({ binFolder: ["redis-server"] })).toContain(
+      "install Redis 4.0.14; the folder that is there becomes /apps/redis/bin.redis-lab-orig",
+    );
+    expect(summaries({}).filter((each) => each.includes("systemd reads all its units again"))).toEqual([
+      "enable redis-lab-thp-pure.service for the next boots; systemd reads all its units again",
+      "enable redis.service; systemd reads all its units again",
+    ]);
+    expect(summaries({ firewalld: { running: true, ports: ["6379/tcp"] } })).toContain(
+      "open 16379/tcp in firewalld's default zone, now and at every boot",
+    );
+  });
+
   it("gives an older systemd no words that it does not know", () => {
     const units = (systemd: number) => subjects(planFor({ ...BARE, systemd }), "units").filter((path) => path.startsWith("/"));
     expect(units(246)).toEqual(["/etc/systemd/system/redis.service"]);

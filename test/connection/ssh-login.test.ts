@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import ssh2 from "ssh2";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { LabEvent } from "../../lib/base/events.ts";
+import { authenticationFailed } from "../../lib/connection/errors.ts";
 import { makeKeyPair } from "../../lib/connection/key-pair.ts";
 import { KnownHosts } from "../../lib/connection/known-hosts.ts";
 import { knownHostName } from "../../lib/connection/known-hosts-line.ts";
@@ -139,6 +140,15 @@ describe.each(SERVER_KINDS)("logging in over %s", (kind) => {
       expect(String(error)).not.toContain(key.private.split("\n")[1]);
       expect(proxy.connections()).toBe(1);
       await proxy.close();
+    });
+
+    it("says that a server in FIPS mode takes no ed25519 key, where that is what was refused", async () => {
+      const tried = (type: string) => authenticationFailed("redis-18", "root@192.168.1.18", [`~/.ssh/key (SHA256:x ${type})`], "refused");
+      expect(tried("ssh-ed25519").why).toContain("FIPS");
+      expect(tried("ssh-rsa").why).not.toContain("FIPS");
+      const wrong = join(base.folder, "wrong-type");
+      await writeFile(wrong, newKey().private);
+      await expect(open("redis-18", { ...settings(), keyFile: wrong })).rejects.toMatchObject({ why: expect.stringContaining("FIPS") });
     });
 
     it("takes the default keys where none is named, and ~ for the home folder", async () => {

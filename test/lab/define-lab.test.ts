@@ -56,6 +56,13 @@ describe("a lab", () => {
     expect(staging.layout).toEqual(lab.layout);
   });
 
+  test("may name any package that a distribution has, capitals and underscores too", () => {
+    const operatorPackages = ["NetworkManager-tui", "GeoIP", "ImageMagick", "gcc-c++", "mod_ssl", "java-1.8.0-openjdk"];
+    expect(defineLab(clusterInput({ os: { operatorPackages } })).os.operatorPackages).toEqual(operatorPackages);
+    for (const bad of ["-x", "_x", "a b", "a;b", "@group"])
+      expect(() => defineLab(clusterInput({ os: { operatorPackages: [bad] } }))).toThrow();
+  });
+
   test("knows its instances and their declared roles", () => {
     expect(instancesOf(defineLab(clusterInput())).map(({ id, role }) => `${id} ${role.kind}`)).toEqual([
       "redis-18:6379 cluster-master",
