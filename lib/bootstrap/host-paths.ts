@@ -2,7 +2,7 @@ import { OS_FAMILIES, OS_FAMILY_NAMES } from "../lab/os.ts";
 import type { HostPaths, PlacedHost, PlacedInstance, Placement } from "../lab/placement.ts";
 import { programsOf } from "../redis/products.ts";
 import { workingFolders } from "../render/folders.ts";
-import { formerSysctlPaths, thpUnitPath } from "../render/host-files.ts";
+import { formerSysctlPaths, sysctlPath, thpUnitPath } from "../render/host-files.ts";
 import { renderHost } from "../render/render.ts";
 import type { RenderedFile } from "../render/rendered-file.ts";
 
@@ -72,7 +72,12 @@ export function ownerOf(placement: Placement, owner: RenderedFile["owner"]): str
 export function possibleFiles(placement: Placement, host: PlacedHost): readonly string[] {
   const nobody = { password: "x", generation: "x" };
   const former = placement.capabilities.managesHost
-    ? Object.values(OS_FAMILIES).flatMap((os) => [...formerSysctlPaths(os), os.rcLocal, thpUnitPath(os, placement.lab.name)])
+    ? Object.values(OS_FAMILIES).flatMap((os) => [
+        ...formerSysctlPaths(os),
+        sysctlPath(os, placement.lab.name),
+        os.rcLocal,
+        thpUnitPath(os, placement.lab.name),
+      ])
     : [];
   return [
     ...new Set([

@@ -1,7 +1,7 @@
 import type { Connection } from "../connection/connection.ts";
 import { raw, sh } from "../connection/quote.ts";
 import type { PlacedHost, Placement } from "../lab/placement.ts";
-import { formerSysctlPaths, THP_FILE, thpUnitPath } from "../render/host-files.ts";
+import { formerSysctlPaths, sysctlPath, THP_FILE, thpUnitPath } from "../render/host-files.ts";
 import { commandFailed } from "./errors.ts";
 import type { HostFacts } from "./facts.ts";
 import { commandLinks } from "./host-paths.ts";
@@ -35,7 +35,8 @@ export async function removeFromSystem(
   const thp = [thpUnitPath(wanted.os, placement.lab.name)].filter(ours);
   for (const path of thp) await run(removeThpUnit(path), "remove the unit of huge pages");
   const settings = [
-    ...wanted.files.filter(({ step }) => step === "sysctl" || step === "log-rotation").map(({ path }) => path),
+    sysctlPath(wanted.os, placement.lab.name),
+    ...wanted.files.filter(({ step }) => step === "log-rotation").map(({ path }) => path),
     ...formerSysctlPaths(wanted.os),
   ].filter(ours);
   const links = [...commandLinks(host.paths, placement)]

@@ -65,7 +65,7 @@ function sysctlFile(placement: Placement, facts: OsFacts): readonly RenderedFile
 }
 
 /** Read after 99-sysctl.conf, which leads to /etc/sysctl.conf on Debian and CentOS 7 and would win at every boot; of each lab, as several may share a host. */
-function sysctlPath(facts: OsFacts, lab: string): string {
+export function sysctlPath(facts: OsFacts, lab: string): string {
   return `${facts.sysctlFolder}/99-zz-redis-lab-${lab}.conf`;
 }
 

@@ -123,6 +123,10 @@ describe("planHost of a managed host", () => {
       summary: `remove ${former}, which is read too early`,
     });
     expect(subjects(planFor({ ...BARE, files: at("elsewhere") }), "sysctl")).not.toContain(former);
+    const path = "/etc/sysctl.d/99-zz-redis-lab-pure.conf";
+    const without = { ...LAB, os: { ...LAB.os, sysctl: {} } };
+    expect(subjects(planFor({ ...BARE, files: new Map([[path, at(LAB.name).get(former) ?? ""]]) }, {}, without), "sysctl")).toEqual([path]);
+    expect(subjects(planFor(BARE, {}, without), "sysctl")).toEqual([]);
   });
 
   it("names lines of others that win over its kernel settings", () => {

@@ -27,7 +27,10 @@ export const packageSources: Step = {
   },
   async apply(connection, changes, context) {
     for (const { subject } of changes.filter(({ reason }) => reason === "obsolete")) {
-      await runOrFail(connection, "package-sources", sh`mv -f -- ${subject} ${`${subject}.disabled`}`, { title: "move a source aside" });
+      // A second time, when an update has brought it back, another one is there already.
+      await runOrFail(connection, "package-sources", sh`mv -f --backup=numbered -- ${subject} ${`${subject}.disabled`}`, {
+        title: "move a source aside",
+      });
     }
     await applyFiles(connection, changes, context);
   },

@@ -1,5 +1,5 @@
 import { sh } from "../../connection/quote.ts";
-import { formerSysctlPaths } from "../../render/host-files.ts";
+import { formerSysctlPaths, sysctlPath } from "../../render/host-files.ts";
 import type { HostFacts } from "../facts.ts";
 import { applyFiles, fileChanges, giveBack } from "../managed-file.ts";
 import { labOfFile } from "../ownership.ts";
@@ -15,7 +15,12 @@ export const sysctl: Step = {
     return [
       ...fileChanges(facts, wanted, "sysctl"),
       ...formerFiles(facts, wanted).map(
-        (path): Change => ({ step: "sysctl", subject: path, reason: "obsolete", summary: `remove ${path}, which is read too early` }),
+        (path): Change => ({
+          step: "sysctl",
+          subject: path,
+          reason: "obsolete",
+          summary: `remove ${path}, ${path === sysctlPath(wanted.os, wanted.placement.lab.name) ? "as the lab has no kernel settings any more" : "which is read too early"}`,
+        }),
       ),
       ...differing(facts, wanted)
         .filter(({ writable }) => writable)
@@ -50,9 +55,12 @@ export const sysctl: Step = {
   },
 };
 
-/** Files of this lab where redis-lab kept the settings before. */
-function formerFiles(facts: HostFacts, { os, placement }: HostWanted): readonly string[] {
-  return formerSysctlPaths(os).filter((path) => labOfFile(facts.files.get(path)) === placement.lab.name);
+/** Files of this lab where redis-lab kept the settings before, and the file of settings that the lab has no more. */
+function formerFiles(facts: HostFacts, { os, placement, files }: HostWanted): readonly string[] {
+  const { name } = placement.lab;
+  return [...formerSysctlPaths(os), sysctlPath(os, name)].filter(
+    (path) => labOfFile(facts.files.get(path)) === name && !files.some((file) => file.path === path),
+  );
 }
 
 /** What cannot be set where we are; a container has the values of its computer. `doctor` compares them. */
