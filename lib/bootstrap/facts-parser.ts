@@ -344,6 +344,7 @@ export function parseApplied(text: string | undefined, path: string, problems: s
     packages: stamp["packages"].map(String),
     folders: stamp["folders"].map(String),
     kernel: Object.fromEntries(kernel),
+    ...(Array.isArray(stamp["ports"]) && { ports: stamp["ports"].map(String) }),
   };
 }
 

@@ -95,6 +95,8 @@ export interface AppliedStamp {
   readonly packages: readonly string[];
   /** Values that the running kernel had before redis-lab set others, by the name of the sysctl or the path of the file. */
   readonly kernel: Readonly<Record<string, string>>;
+  /** `port/protocol` that redis-lab opened in firewalld, where it was closed before. */
+  readonly ports?: readonly string[];
   readonly files: Readonly<Record<string, { readonly owned: readonly string[] }>>;
 }
 

@@ -8,6 +8,7 @@ import { commandLinks } from "./host-paths.ts";
 import { giveBack } from "./managed-file.ts";
 import { takeBlockOut } from "./own-block.ts";
 import { labOfFile } from "./ownership.ts";
+import { closePorts } from "./steps/firewall.ts";
 import { removeThpUnit } from "./steps/thp.ts";
 import { type HostWanted, wantedOf } from "./wanted.ts";
 
@@ -44,6 +45,8 @@ export async function removeFromSystem(
     .map(([link]) => link);
   if (settings.length + links.length > 0) await run(sh`rm -f -- ${links}; ${giveBack(settings)}`, "remove links and settings");
   const blocks = await removeBlocks(connection, facts, wanted);
+  const close = closePorts(facts);
+  if (close !== undefined) await run(close, "close ports");
   const kernel = restoreKernel(facts, wanted);
   if (kernel.length > 0) await run(kernel.join("\n"), "put kernel settings back");
   return [...units, ...thp, ...settings, ...links, ...blocks];
