@@ -24,7 +24,6 @@ beforeAll(async () => {
   rig = await startMachines({ bare: true });
   cache = isEmptyCache ? await mkdtemp(join(tmpdir(), "redis-lab-cache-")) : sharedCache();
   project = await TestProject.create(await clusterOn(rig, "7.0.15"), cache);
-  await writeRcLocals();
   bareFiles = await rig.each((machine) => leftBehind(machine));
 });
 
@@ -33,21 +32,6 @@ afterAll(async () => {
   await rig?.stop();
   if (isEmptyCache && cache !== undefined) await rm(cache, { recursive: true, force: true });
 });
-
-/** As administrators have them: one that is run and brings a program and Redis up, and one that is not executable and so never was. */
-async function writeRcLocals(): Promise<void> {
-  const lines = "#!/bin/sh\necho ran >> /run/rc-local-runs\nsleep 1000000 &\necho $! > /run/rc-local-program\nsystemctl start redis || :\n";
-  const write = `printf '%s' '${lines}' > /etc/rc.local`;
-  await rig.machine("redis-28").exec(`${write}; chmod 755 /etc/rc.local; systemctl daemon-reload; systemctl start rc-local`);
-  await rig.machine("redis-38").exec(`${write}; chmod 644 /etc/rc.local`);
-}
-
-/** Once since the boot, and what it started then still runs. */
-async function expectRcLocalsLeftAlone(): Promise<void> {
-  const script = "cat /run/rc-local-runs; kill -0 $(cat /run/rc-local-program) && echo alive; stat -c %a /etc/rc.local";
-  expect(await rig.machine("redis-28").exec(script)).toBe("ran\nalive\n755\n");
-  expect(await rig.machine("redis-38").exec("ls /run | grep rc-local- || :; stat -c %a /etc/rc.local")).toBe("644\n");
-}
 
 function backupFolder(): string {
   return join(project.folder, "backup");
@@ -95,7 +79,6 @@ test("up makes a working cluster of bare machines: compiled once, shipped to the
   await expectCluster(project);
   const sums = await rig.each((machine) => machine.exec("sha256sum < /apps/redis/bin/redis-server"));
   expect(new Set(sums).size).toBe(1);
-  await expectRcLocalsLeftAlone();
   const compilers = await rig.each(async (machine) => (await machine.tryExec("command -v gcc")).code === 0);
   expect(compilers.filter(Boolean)).toHaveLength(isEmptyCache ? 1 : 0);
 });
@@ -201,7 +184,6 @@ test("all machines lose their power: everything is back, and up has nothing to d
 /** Whoever is the master now: the boot settings are there, the cluster heals by itself, and `up` finds nothing to do. */
 async function expectBack(): Promise<void> {
   await rig.each((machine) => machine.exec("systemctl is-system-running --wait"));
-  await expectRcLocalsLeftAlone();
   const up = await project.up();
   expect(up.changed).toBe(0);
   expect(up.status.healthy).toBe(true);
