@@ -73,13 +73,13 @@ export async function loginKeys(host: string, username: string, settings: NamedK
   return { method: inOrder({ configured: named ? found : [], agentsOthers: !identitiesOnly, defaults: named ? [] : found }), tried };
 }
 
-/** A key file for people. */
 /** The type with which a public key begins (RFC 4253, 6.6), for example `ssh-ed25519`. */
 function typeOf(blob: string): string {
   const bytes = Buffer.from(blob, "base64");
   return bytes.toString("latin1", 4, 4 + bytes.readUInt32BE(0));
 }
 
+/** A key file for people. */
 function nameOf(path: string, key: KeyFile | "invalid", agentSocket: string | undefined): string {
   if (key === "invalid") return `${path} (cannot be read: left out)`;
   if (key.lacks === undefined) return `${path} (${fingerprint(key)} ${typeOf(key.blob)})`;
