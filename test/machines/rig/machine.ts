@@ -141,10 +141,10 @@ export class Machine {
     }
   }
 
-  /** sshd greets before the boot has ended: until then it lets only root in (pam_nologin), and units that a test looks for may not have been started. What has failed is for a test to say. */
+  /** sshd greets before the boot has ended: until then it lets only root in (pam_nologin), and units that a test looks for may not have been started. What has failed is for a test to say, and an rc.local may never return. */
   async #waitForBoot(): Promise<void> {
     await this.waitForSsh();
-    await this.tryExec("systemctl is-system-running --wait");
+    await this.tryExec("timeout 60 systemctl is-system-running --wait");
   }
 
   async #makeDisk(): Promise<void> {
