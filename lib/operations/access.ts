@@ -7,8 +7,9 @@ import type { Secrets } from "../lab/secrets.ts";
 import { connectRedis, connectStream } from "../redis/client.ts";
 import { ClientPool } from "../redis/client-pool.ts";
 import { parseInfo } from "../redis/info.ts";
+import { RedisReplyError } from "../redis/reply-error.ts";
 import type { InstanceAccess, RedisClient } from "../redis/types.ts";
-import { hostUnreachable, notThisInstance, otherCheckout, unknownInstance } from "./errors.ts";
+import { hostUnreachable, lockedInstance, notThisInstance, otherCheckout, unknownInstance } from "./errors.ts";
 import { localServers } from "./local-servers.ts";
 
 export interface Access extends InstanceAccess {
@@ -35,7 +36,10 @@ function foundAt(id: string): Reachable | undefined {
  * open to everybody, and would become a replica, lose its data, or have its own configuration rewritten.
  */
 async function assertIsInstance(client: RedisClient, { id, configFile }: PlacedInstance, prefix: string): Promise<void> {
-  const info = parseInfo(String(await client.call(["INFO", "server"])));
+  const reply = await client.call(["INFO", "server"]).catch((error: unknown) => {
+    throw error instanceof RedisReplyError && /^(NOAUTH|NOPERM)$/.test(error.code) ? lockedInstance(id, error.message) : error;
+  });
+  const info = parseInfo(String(reply));
   const seen = { configFile: info["config_file"] ?? "", executable: info["executable"] ?? "" };
   if (seen.configFile !== configFile || !isOurs(seen.executable, prefix)) throw notThisInstance(id, seen, configFile);
 }

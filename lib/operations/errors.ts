@@ -47,6 +47,17 @@ export function notThisInstance(
   });
 }
 
+/** @param reply of the instance to INFO, the first thing that it is asked */
+export function lockedInstance(id: string, reply: string): LabError {
+  return new LabError({
+    code: "operations.locked-instance",
+    kind: "refused",
+    what: `${id} does not let redis-lab in: ${reply}`,
+    why: "Another person or program has set a password or a rule of access there (requirepass, ACL SETUSER); of sentinels redis-lab sets none.",
+    next: "Take that back at the instance with the password that was set. Where nobody has it: `redis-lab rebuild LAB`, which gives up the data of the lab.",
+  });
+}
+
 /** Another folder has the same lab up, on the same addresses. */
 export function otherCheckout(address: string, { root, lab }: { readonly root: string; readonly lab: string }, cause: Error): LabError {
   return new LabError({

@@ -3,7 +3,10 @@ import { openLocalConnection } from "../../lib/connection/local.ts";
 import { defineLab } from "../../lib/lab/define-lab.ts";
 import { placeLab } from "../../lib/lab/placement.ts";
 import { openAccess } from "../../lib/operations/access.ts";
-import { clusterInput } from "../support/labs.ts";
+import { connectRedis } from "../../lib/redis/client.ts";
+import { dial } from "../cluster/support.ts";
+import { nextNetwork } from "../support/addresses.ts";
+import { clusterInput, sentinelInput } from "../support/labs.ts";
 import { startServer } from "../support/redis.ts";
 
 test("a client and a bare stream of an instance, entered with an older password of the lab", async () => {
@@ -28,4 +31,30 @@ test("a client and a bare stream of an instance, entered with an older password 
   access.close();
   await connection.close();
   await server.stop();
+});
+
+test("an instance that lets redis-lab in no more is a refusal that names it, and no defect", async () => {
+  const lab = defineLab(sentinelInput({ network: { cidr: "192.168.1.0/24", loopback: nextNetwork() } }));
+  const placement = placeLab(lab, { target: "local", hostsFolder: "/nowhere" });
+  const placed = placement.hosts.flatMap(({ instances }) => instances).find(({ kind }) => kind === "sentinel");
+  if (placed === undefined) throw new Error("the lab has no sentinel");
+  const { address, port, host, id } = placed;
+  const server = await startServer({ address, port });
+  const connection = openLocalConnection(host);
+  const access = openAccess({
+    placement,
+    secrets: { password: "the-present-one", generation: "g" },
+    connections: new Map([[host, connection]]),
+    unreachable: new Map(),
+  });
+  const stranger = await connectRedis(server, dial, { passwords: [] });
+  await stranger.call(["CONFIG", "SET", "requirepass", "of-a-stranger"]);
+  await expect(access.client(id)).rejects.toMatchObject({
+    code: "operations.locked-instance",
+    what: expect.stringMatching(/^redis-\S+ does not let redis-lab in: NOAUTH/),
+  });
+  stranger.close();
+  access.close();
+  await connection.close();
+  await server.stop({ signal: "SIGKILL" });
 });

@@ -97,7 +97,7 @@ export const otherUsers = labCheck({
       severity: "note",
       subject: undefined,
       text: `other people have accounts on this computer (${names}), so each of them ${layoutRow(lab.layout).exposure}`,
-      next: "With people whom you do not trust, run the lab in VMs or on hosts in a network of its own. What stops which attack is in SECURITY.md.",
+      next: "With people whom you do not trust, run the lab on hosts or VMs of another computer, in a network of its own. Who can do what is in docs/security.md of redis-lab.",
     };
   },
 });
