@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { waitFor } from "../../lib/base/wait.ts";
 import { MAIN, makeProject, processesIn, smallReplication, smallSentinel, type TestProject } from "../support/project.ts";
+import { onTerminal } from "../support/terminal.ts";
 
 // The tools a hand reaches for: which labs there are, one instance stopped, started and killed, a command on all hosts, all logs as one, variables for clients, redis-cli itself.
 
@@ -176,10 +177,7 @@ test("env makes other clients work, and shows the password where it is asked for
   expect(JSON.parse(shown)).toMatchObject({ variables: { REDIS_HOST: `${network}.18` }, hidden: ["REDISCLI_AUTH", "REDIS_URL"] });
   expect(JSON.parse((await project.ok(["env", "replication", "--json", "--secrets"])).stdout).variables.REDISCLI_AUTH).toBe(password);
   if (!has("script")) return context.skip();
-  const typed = execFileSync("script", ["-qec", `${process.execPath} ${MAIN} env replication`, "/dev/null"], {
-    cwd: project.folder,
-    encoding: "utf8",
-  });
+  const typed = await onTerminal(`${process.execPath} ${MAIN} env replication`, { cwd: project.folder });
   expect(typed).not.toContain(password);
   expect(typed).toContain("--secrets shows them");
 });

@@ -1,5 +1,4 @@
-import { spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
+import { spawnSync } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import type { Server } from "node:net";
 import { dirname, join } from "node:path";
@@ -10,6 +9,7 @@ import { nextNetwork } from "../support/addresses.ts";
 import { tryRun } from "../support/command.ts";
 import { ATTACK, type HostileHost, SEEN, startHostileHost, startHostileRedis } from "../support/hostile-host.ts";
 import { MAIN, makeProject, smallCluster, smallSentinel, type TestProject } from "../support/project.ts";
+import { onTerminal } from "../support/terminal.ts";
 
 // Hosts that were taken over speak to the terminal of who asks them. Whatever they say, and on whatever way it comes out, no terminal obeys it.
 
@@ -95,24 +95,6 @@ describe.each(Object.entries(ASKED))("hosts of which each %s", (mood, verbs) => 
 });
 
 describe("on a terminal", () => {
-  /** What a terminal of 200 columns gets of a command. @param typed what is typed once the attack is to be seen */
-  async function onTerminal(command: string, input = ""): Promise<string> {
-    const child = spawn("script", ["-qec", `stty cols 200; ${command}`, "/dev/null"], {
-      cwd: project.folder,
-      env: { ...process.env, ...project.environment },
-      stdio: ["pipe", "pipe", "inherit"],
-    });
-    let seen = "";
-    let typed = false;
-    child.stdout.on("data", (chunk: Buffer) => {
-      seen += chunk.toString();
-      if (input === "" || typed || !seen.includes(SEEN)) return;
-      typed = true;
-      child.stdin.end(input);
-    });
-    await once(child, "close");
-    return seen;
-  }
   /** Sequences of which the attack is made; a terminal in its place adds those of our own display, and CR to each line break. */
   const SENT = new RegExp(
     `${ESCAPE}[\\]\\\\]|${ESCAPE}\\[(?:6n|1;1H|8m|5m)|[^\\P{Cc}\\n\\t\\r${ESCAPE}]|safe\\r|[\\p{Bidi_Control}\\u2028]`,
@@ -131,7 +113,11 @@ describe("on a terminal", () => {
   test.for(CASES)("%s: a host that %s, a server that answers with %s", async ([words, mood, redis, keys], context) => {
     if (!hasScript) return context.skip();
     for (const host of hosts) Object.assign(host, { mood, redis });
-    const seen = await onTerminal(`${node} ${words}`, keys);
+    const seen = await onTerminal(`stty cols 200; ${node} ${words}`, {
+      cwd: project.folder,
+      env: project.environment,
+      turns: keys === undefined ? [] : [[SEEN, keys]],
+    });
     expect(seen).toContain(SEEN);
     expect(seen).not.toMatch(SENT);
   });

@@ -1,4 +1,4 @@
-import { execFile, execFileSync, spawn, spawnSync } from "node:child_process";
+import { execFile, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, stat } from "node:fs/promises";
@@ -10,6 +10,7 @@ import { markOf, thisProcess } from "../../lib/base/process-identity.ts";
 import { waitFor } from "../../lib/base/wait.ts";
 import { numberedHosts } from "../../lib/lab/define-lab.ts";
 import { CALM_MS, MAIN, makeProject, smallCluster, type TestProject } from "../support/project.ts";
+import { onTerminal } from "../support/terminal.ts";
 
 // The verbs that show a lab or hand it to another tool.
 
@@ -123,26 +124,22 @@ test("cli gives the server's replies, raw in a pipe, and fails on an error reply
   expect(piped.code).toBe(1);
 });
 
-/** What a terminal shows of a command of the shell. `script` itself has none here, so the width is unknown where the command does not set it. */
-function onTerminal(command: string, input?: string): string {
-  return execFileSync("script", ["-qec", command, "/dev/null"], { cwd: project.folder, encoding: "utf8", input, timeout: 200_000 });
-}
-
 test("on a terminal cli shows types and a prompt, and the live display ends in plain rows", async (context) => {
   if (!has("script")) return context.skip();
   // Without a width the prompt is ours: that of redis-cli would wait for the terminal to say where its cursor is.
   const cli = `${process.execPath} ${MAIN} cli cluster redis-38`;
-  const lines = "get foo\nget absent\ndbsize\nquit\n";
-  const typed = onTerminal(cli, lines);
-  expect(typed).toContain(`${network}.38:6379> `);
+  const prompt = `${network}.38:6379> `;
+  const cwd = project.folder;
+  const turns = ["get foo\n", "get absent\n", "dbsize\n", "quit\n"].map((line) => [prompt, line] as const);
+  const typed = await onTerminal(cli, { cwd, turns });
   for (const reply of ['"two words"', "(nil)", "(integer) 1"]) expect(typed).toContain(reply);
-  expect(onTerminal(`stty cols 100; ${cli} | cat`, lines)).toMatch(/^two words\r?$/m);
-  const up = onTerminal(`stty cols 100; ${process.execPath} ${MAIN} up cluster`);
+  expect(await onTerminal(`stty cols 100; ${cli} | cat`, { cwd, turns })).toMatch(/^two words\r?$/m);
+  const up = await onTerminal(`stty cols 100; ${process.execPath} ${MAIN} up cluster`, { cwd });
   const plain = stripVTControlCharacters(up);
   expect(plain).toMatch(/^✔ redis-18 {2}unchanged\r?$/m);
   expect(plain).toMatch(/^✔ cluster {3}unchanged\r?$/m);
   // A terminal that does not know its width gets plain lines.
-  const narrow = onTerminal(`stty cols 0; ${process.execPath} ${MAIN} up cluster`);
+  const narrow = await onTerminal(`stty cols 0; ${process.execPath} ${MAIN} up cluster`, { cwd });
   expect(narrow).not.toContain("\u001b[?25l");
   expect(narrow).toContain("0 changed");
 });
