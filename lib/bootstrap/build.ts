@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFile, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Emit } from "../base/events.ts";
 import { describeHolder, type FileLock, tryLock, wayOut } from "../base/file-lock.ts";
 import { thisProcess } from "../base/process-identity.ts";
@@ -209,8 +209,8 @@ async function compile(
 
 /** The folder that a line of the build script names: no other than one of ours, as it is removed in the end. */
 function buildFolderOf(line: string): string | undefined {
-  const folder = line.startsWith("folder ") ? line.slice("folder ".length) : "";
-  return folder.startsWith(`${BUILD_ROOT}/redis-lab-build.`) && /^[\w./-]+$/.test(folder) && !folder.includes("..") ? folder : undefined;
+  const [, folder] = /^folder (\S+\/redis-lab-build\.\w+)$/.exec(line) ?? [];
+  return folder !== undefined && dirname(folder) === BUILD_ROOT ? folder : undefined;
 }
 
 /**

@@ -115,7 +115,7 @@ export interface InstanceFact {
   readonly buildKey: string | undefined;
   /** The pid file names a process that is gone or not ours. */
   readonly stalePidFile: boolean;
-  /** What systemd has under the name of the instance's unit, whoever made it; undefined where no systemd was asked. */
+  /** What systemd has under the name of the instance's unit, whatever made it; undefined where no systemd was asked. */
   readonly unit: UnitFact | undefined;
   /** Why this very process still has to be restarted; the mark of an earlier process does not count. */
   readonly restartPending: "unit-changed" | "configuration" | undefined;

@@ -20,7 +20,7 @@ export interface UpLabOptions extends LabOptions {
  *
  * @throws LabError `project.locked` while another run works on the lab, `operations.hosts-refused` and `source.*` before anything is touched, and those of the layout
  * @example
- * const report = await up(lab, { folder: "/srv/lab", onEvent: (event) => console.error(event) });
+ * const report = await up(lab, { folder: "/srv/lab", onEvent: (event) => log(event) });
  * if (!report.ok) throw new Error(report.failures.map(({ host, what }) => `${host}: ${what}`).join("\n"));
  */
 export function up(lab: Lab, options: UpLabOptions = {}): Promise<UpReport> {

@@ -13,7 +13,7 @@ export interface LabOptions {
   readonly folder?: string | undefined;
   /** `local`, `ssh` or `libvirt`. @default where the lab is up, else `local` */
   readonly target?: TargetName | undefined;
-  /** Told what is done while it is done. What hosts and servers said is in it as they said it. @default nobody is told */
+  /** Gets each event while the work is done. Texts of hosts and servers are in it as they came. @default events are dropped */
   readonly onEvent?: ((event: LabEvent) => void) | undefined;
   /** Aborted, it interrupts: what is under way comes to a state from which the same call continues, and the promise is rejected. @default it can't be interrupted */
   readonly signal?: AbortSignal | undefined;
@@ -25,7 +25,7 @@ export interface LabOptions {
 export type EngineOptions = SessionOptions & { readonly now: () => Date };
 
 /**
- * One call of the engine: opens the lab as the command line does, without a labs file, and names it in the commands of what is returned, told and thrown.
+ * One call of the engine: opens the lab as the command line does, without a labs file, and names it in the commands of results, events and errors.
  *
  * @throws LabError `lab.invalid`, `project.*`, and those of `work`
  */

@@ -27,7 +27,7 @@ export interface FetchedImage {
 const LONGEST_IMAGE = 20e9;
 
 export interface ImageOptions {
-  /** What hears of progress. @default - nobody */
+  /** Gets each event of the download. @default events are dropped */
   readonly emit?: Emit;
   /** @default redis-lab's cache, see `cacheFolder` */
   readonly cacheFolder?: string;

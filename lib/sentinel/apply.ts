@@ -183,7 +183,7 @@ async function replicate(
   );
 }
 
-/** The password goes along in the same packet: a sentinel that connects without it keeps that link (see `retellPassword`). */
+/** The password goes along in the same packet: a sentinel that connects without it keeps that link (see `repeatPassword`). */
 async function monitor(
   action: SentinelActionOf<"monitor">,
   master: EngineInstance,
@@ -233,7 +233,7 @@ export async function awaitFormed(
   let gaps: readonly FormationGap[] = [];
   let reasons: readonly string[] = [];
   let said = "";
-  const retold = new Set<string>();
+  const repeated = new Set<string>();
   try {
     await waitFor(
       async () => {
@@ -253,7 +253,7 @@ export async function awaitFormed(
         if (performance.now() >= nextDiagnosis) {
           nextDiagnosis = performance.now() + 5_000;
           reasons = await linkReasonsFor(gaps, access);
-          await retellPassword(gaps, name, observation, access, options, retold);
+          await repeatPassword(gaps, name, observation, access, options, repeated);
         }
         return { done: false, missing: gaps.map(({ text }) => text).join(" ") };
       },
@@ -284,21 +284,21 @@ export async function awaitFormed(
  * A sentinel that sees the master as down, or knows nothing of it yet, may not have its password: a run ended between SENTINEL MONITOR and `auth-pass`. It is given once more. One that knows nothing then begins
  * again as well, which costs nothing: up to 6.0 a link that was made without the password stays as long as the master replies errors to it (sentinelCheckSubjectivelyDown in sentinel.c of 4.0 and 5.0).
  */
-async function retellPassword(
+async function repeatPassword(
   gaps: readonly FormationGap[],
   name: string,
   observation: SentinelLayoutObservation,
   access: InstanceAccess,
   options: SentinelApplyOptions,
-  retold: Set<string>,
+  repeated: Set<string>,
 ): Promise<void> {
   const blind = new Set(gaps.filter(({ code, towards }) => code === "no-master" && towards !== undefined).map(({ instance }) => instance));
   for (const [instance, said] of observation.sentinels) {
     const view = said.reachable ? said.masters.find((master) => master.name === name) : undefined;
-    if (view === undefined || retold.has(instance)) continue;
+    if (view === undefined || repeated.has(instance)) continue;
     const knowsNothing = view.replicas.length === 0 && view.otherSentinels.length === 0;
     if (!blind.has(instance) && !knowsNothing) continue;
-    retold.add(instance);
+    repeated.add(instance);
     const client = await access.client(instance);
     try {
       await setAuthPass(client, instance, name, options.secrets);

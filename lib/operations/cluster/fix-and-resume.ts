@@ -63,17 +63,8 @@ export async function fixCluster(options: RecoveryOptions): Promise<RecoveryRepo
           .filter(({ lost: { why } }) => why === "identity")
           .map(({ lost: { name } }) => `forget the identity of ${name} that is gone`),
       ];
-      if (options.dryRun === true)
-        return {
-          lab: lab.name,
-          target,
-          verb,
-          actions,
-          absent,
-          applied: false,
-          moved: undefined,
-          left: before.fixes.map((fix) => fix.case.slot),
-        };
+      const base = { lab: lab.name, target, verb, actions, absent };
+      if (options.dryRun === true) return { ...base, applied: false, moved: undefined, left: before.fixes.map((fix) => fix.case.slot) };
       const reports: MoveReport[] = [];
       const left = await applyFix(members, access, {
         emit,
@@ -84,16 +75,7 @@ export async function fixCluster(options: RecoveryOptions): Promise<RecoveryRepo
       });
       await awaitAgreement(members, access, { signal });
       if (left.length === 0) await settleJournals(paths.journalFolder, emit);
-      return {
-        lab: lab.name,
-        target,
-        verb,
-        actions,
-        absent,
-        applied: true,
-        moved: totalsOf(reports, quarantine.file),
-        left: left.map((fix) => fix.case.slot),
-      };
+      return { ...base, applied: true, moved: totalsOf(reports, quarantine.file), left: left.map((fix) => fix.case.slot) };
     },
     { openMoveIsFine: true },
   );
