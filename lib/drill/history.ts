@@ -1,0 +1,100 @@
+/**
+ * What a drill or a load leaves on disk: a folder with `header.json`, `operations.jsonl`, `events.jsonl` and, when the run came to its end, `final.jsonl` and `report.json`. Times (`t`) are microseconds of
+ * CLOCK_MONOTONIC of the computer that drives (`process.hrtime`), the same in all its processes; the header ties them to the calendar.
+ */
+export interface HistoryHeader {
+  readonly format: 1;
+  readonly lab: string;
+  readonly target: string;
+  readonly layout: string;
+  /** Version of Redis, for example `4.0.14`. */
+  readonly version: string;
+  /** Name of the drill; undefined for a load on its own. */
+  readonly drill?: string | undefined;
+  /** Whole number from which every choice of the run follows. */
+  readonly seed: number;
+  /** ISO time, and the monotonic microseconds at that moment. */
+  readonly startedAt: string;
+  readonly startedAtMicros: number;
+  readonly writers: readonly Writer[];
+  /** What was asked for: load, settings of the lab that matter to the drill, options. Plain data, without secrets. */
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+/** One sequence of operations: it has one operation under way at a time unless pipelined, and its values count up from 1. */
+export interface Writer {
+  readonly id: number;
+  /** Name of the shard: its first slot for a cluster (`slots 0-5460`), the name of the master for a sentinel layout, `master` for replication. */
+  readonly shard: string;
+}
+
+/**
+ * What operations do. `write` sets a key of its own (`KEY:SEQUENCE`) to its sequence number, so that each acknowledged write can be looked for; `register` overwrites one key with rising numbers; `count` is INCR;
+ * `read` reads back an earlier `write`; `look` reads the register.
+ */
+export type OperationKind = "write" | "register" | "count" | "read" | "look";
+
+/** A line of `operations.jsonl`. It is on disk before the command is sent (`invoke`), and before the outcome counts. Keys are short: there may be millions. */
+export type OperationLine =
+  | {
+      readonly k: "invoke";
+      readonly o: number;
+      readonly t: number;
+      readonly w: number;
+      readonly op: OperationKind;
+      readonly key: string;
+      readonly v?: number;
+    }
+  /** `v`: the value that was read (null: there is none), or that INCR gave. `node`: `HOST:PORT` that answered, where the client says it. */
+  | { readonly k: "ok"; readonly o: number; readonly t: number; readonly v?: number | null; readonly node?: string }
+  /** The server refused: it was not done. */
+  | { readonly k: "fail"; readonly o: number; readonly t: number; readonly error: string; readonly node?: string }
+  /** No answer came: it may have been done. */
+  | { readonly k: "unknown"; readonly o: number; readonly t: number; readonly error: string; readonly node?: string };
+
+/** A line of `events.jsonl`: what was done to the lab, and what was seen of it. `t` is when it happened as nearly as is known, `error` by how many microseconds that may be off. */
+export interface EventLine {
+  readonly t: number;
+  readonly error?: number;
+  /** Who says so: the drill, a poll of CLUSTER NODES or INFO, a log line, a message of a sentinel. */
+  readonly source: "drill" | "poll" | "log" | "sentinel";
+  /** `HOST:PORT`, host, or undefined for the drill itself. */
+  readonly node?: string;
+  readonly what: EventKind;
+  /** About which node it says so, where it is another one. */
+  readonly about?: string;
+  readonly text?: string;
+}
+
+export type EventKind =
+  | "load-began"
+  | "load-ended"
+  | "fault"
+  | "fault-undone"
+  | "suspected"
+  | "failed"
+  | "suspicion-withdrawn"
+  | "election"
+  | "vote"
+  | "promoted"
+  | "demoted"
+  | "epoch"
+  | "cluster-down"
+  | "cluster-up"
+  | "process-gone"
+  | "process-back"
+  | "link-down"
+  | "link-up"
+  | "in-step"
+  | "full-resync"
+  | "partial-resync"
+  | "tilt"
+  | "agreed"
+  | "settled"
+  | "note";
+
+/** A line of `final.jsonl`: what a key holds after all faults were undone and the lab was healthy again, read from its master. */
+export interface FinalLine {
+  readonly key: string;
+  readonly v: number | null;
+}
