@@ -46,7 +46,7 @@ export class ComputedAliases implements SubNodeParser {
 
   createType(node: Alias): BaseType {
     const type = this.#computed.get(node);
-    if (type === undefined) throw new Error(`${node.name.text} is no computed type`);
+    if (type === undefined) throw new Error(`${node.name.text} is not a computed type`);
     return new DefinitionType(node.name.text, type);
   }
 

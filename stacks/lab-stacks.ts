@@ -27,7 +27,7 @@ export interface LabStacksOptions {
  * What is wrong with the labs does not throw here: it is an annotation, with which `app.synth()` fails, so that cdktf shows it as the error of a lab and not of a program.
  */
 export async function addLabStacks(app: App, options: LabStacksOptions = {}): Promise<readonly LabStack[]> {
-  // Where in this program a warning was added says nothing about the lab. Once a stack is there, cdktf refuses to be told.
+  // Where in this program a warning was added says nothing about the lab. Once a stack is there, cdktf refuses them.
   if (app.node.children.length === 0) app.node.setContext(DISABLE_STACK_TRACE_IN_METADATA, true);
   const prepared = await prepareProject(options).catch((error: unknown) => refused(app, error));
   const stacks = prepared.map((props) => new LabStack(app, props.lab.name, props));
@@ -51,7 +51,7 @@ async function prepareProject({ from = process.cwd(), labsFile }: LabStacksOptio
   return prepared;
 }
 
-/** An annotation needs a stack. Told by name: the labs file may have been loaded with a copy of redis-lab of its own. */
+/** An annotation needs a stack. Known by its name: the labs file may have been loaded with a copy of redis-lab of its own. */
 function refused(app: App, error: unknown): readonly PreparedLab[] {
   if (!(error instanceof Error && error.name === "LabError")) throw error;
   Annotations.of(new TerraformStack(app, "labs")).addError(messageOf(error));

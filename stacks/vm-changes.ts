@@ -26,7 +26,7 @@ export function vmChanges(lab: string, { vms, image }: Pick<VmPlan, "vms" | "ima
 const EFFECTS = {
   hardware: (lab: string) =>
     `cdktf deploy replaces the VM of a host whose hardware changed, and refuses more than one at once. Host by host, with its roles handed over: npx redis-lab rebuild ${lab} --rolling`,
-  disk: (lab: string) => `cdktf deploy leaves the disks that exist as they are. Anew and empty: npx redis-lab rebuild ${lab}`,
+  disk: (lab: string) => `cdktf deploy leaves the disks that exist as they are. As new ones, empty: npx redis-lab rebuild ${lab}`,
   image: (lab: string) =>
     `cdktf deploy leaves VMs on the image that they were made from. For another one: cdktf destroy ${lab}, and deploy again.`,
   hypervisor: () => "cdktf deploy destroys the VM where it is and makes a new one, with an empty disk, on the other hypervisor.",

@@ -155,7 +155,7 @@ test("files are written through lib/base/atomic.ts, and nothing needs hard links
     }),
   );
   expect([...writing].filter(([, names]) => /\blink\b/.test(names)).map(([file]) => file)).toEqual([]);
-  // Opening to read is no writing.
+  // Opening to read is not a writing.
   const wrong = [...writing].filter(
     ([file, names]) =>
       writes.test(names.replace(/\bopen\b/, /\bopen\([^)]*"(?:[wa]|r\+)/.test(codeOf(file)) ? "open" : "")) && WRITERS[file] === undefined,

@@ -1,5 +1,5 @@
-// The competitor: what somebody writes who has cdktf and the provider's classes and nothing else. The same resources, from names that are ready in labs.json and cloud-init disks that
-// somebody else makes.
+// The competitor: what a user writes who has cdktf and the provider's classes and nothing else. The same resources, from names that are ready in labs.json and cloud-init disks that
+// another program makes.
 import { readFileSync } from "node:fs";
 import { Domain } from "@cdktf/provider-libvirt/lib/domain";
 import { Network } from "@cdktf/provider-libvirt/lib/network";

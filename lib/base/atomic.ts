@@ -24,7 +24,7 @@ export async function writeAtomically(file: string, text: string, mode = 0o600):
 }
 
 /**
- * The same for a file that a user names. A link is followed, also to a file that is not there yet. What is no file (a terminal, a pipe), an open file of this process (`/dev/stdout`), and a file
+ * The same for a file that a user names. A link is followed, also to a file that is not there yet. What is not a file (a terminal, a pipe), an open file of this process (`/dev/stdout`), and a file
  * whose folder takes no other one beside it are written to. No folder is made.
  *
  * @throws LabError `file.not-written`

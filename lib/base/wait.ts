@@ -11,7 +11,7 @@ export interface WaitOptions {
   readonly timeoutMs: number;
   /** Shortest pause between two looks, in milliseconds. A look that took longer is followed by as long a pause, so that who is waited for gets its turn. @default 100 */
   readonly intervalMs?: number;
-  /** Told what is still missing after each look that was not satisfied. */
+  /** Called with what is still missing after each look that was not satisfied. */
   readonly onPending?: (missing: string) => void;
   readonly signal?: AbortSignal | undefined;
   /** The next command to suggest when time runs out. @default "Run the same command again: it continues where it stopped." */
@@ -39,7 +39,7 @@ export async function waitFor<T>(look: () => Promise<Attempt<T>>, options: WaitO
     if (seen.done) return seen.value;
     options.onPending?.(seen.missing);
     if (seen.left !== undefined && seen.left < least) {
-      // What is counted for the first time is no step forward.
+      // What is counted for the first time is not a step forward.
       if (least !== Number.POSITIVE_INFINITY) deadline = performance.now() + options.timeoutMs;
       least = seen.left;
     }

@@ -44,7 +44,7 @@ export class AppliedRecord {
     const text = (await connection.readFile(path))?.toString("utf8");
     const problems: string[] = [];
     this.stamp = parseApplied(text, path, problems);
-    // One that cannot be read is written anew, whatever is in it.
+    // One that cannot be read is written again, whatever is in it.
     const now = text === undefined || problems.length > 0 ? undefined : JSON.stringify(this.stamp);
     const next = change(this.stamp);
     if (JSON.stringify(next) === now) return;

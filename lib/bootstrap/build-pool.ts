@@ -24,7 +24,7 @@ export class BuildPool {
   /** Announces a build that is in the cache already, or one that `builder` will make. */
   expect(key: string, from: { readonly cached: Artifact } | { readonly builder: string }): void {
     const { promise, resolve, reject } = withResolvers<Artifact>();
-    // Nobody may be waiting when a builder fails; that is no unhandled rejection.
+    // Nobody may be waiting when a builder fails; that is not an unhandled rejection.
     promise.catch(() => {});
     this.slots.set(key, { builder: "builder" in from ? from.builder : undefined, artifact: promise, resolve, reject });
     if ("cached" in from) resolve(from.cached);
@@ -35,7 +35,7 @@ export class BuildPool {
     this.slots.get(key)?.resolve(await this.make(key, connection, emit, signal));
   }
 
-  /** The artifact, as soon as there is one. `onWait` is told for whom it waits. */
+  /** The artifact, as soon as there is one. `onWait` is called with the build that it waits for. */
   async artifact(host: string, key: string, onWait: (builder: string) => void): Promise<Artifact> {
     const slot = this.slots.get(key);
     if (slot === undefined) throw new Error(`no build ${key} was announced`);

@@ -174,7 +174,7 @@ async function compile(
   let folder: string | undefined;
   try {
     const started = performance.now();
-    let told = 0;
+    let reported = 0;
     const result = await connection.run(buildScript(request), {
       title: "make",
       root: true,
@@ -184,8 +184,8 @@ async function compile(
       onLine: (line) => {
         folder ??= buildFolderOf(line);
         const seconds = Math.floor((performance.now() - started) / 1000);
-        if (seconds <= told || line.trim() === "") return;
-        told = seconds;
+        if (seconds <= reported || line.trim() === "") return;
+        reported = seconds;
         progress(`compiling ${source.version.title}, ${seconds} s: ${line.trim().slice(0, 60)}`);
       },
     });

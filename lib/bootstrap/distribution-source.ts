@@ -68,7 +68,7 @@ async function fromApt({ product, folder, release, options }: Wanted): Promise<D
     ["APT::Sandbox::User", ""],
   ].flatMap(([key, value]) => ["-o", `${key}=${value}`]);
   options.emit({ type: "progress", host: undefined, step: "source", detail: "reading the distribution's package lists" });
-  // One archive that does not answer is no reason to give up: the next command tells whether the package is known.
+  // One archive that does not answer is not a reason to give up: the next command tells whether the package is known.
   const lists = await command("apt-get", ["--quiet", ...private_, "update"], folder, options);
   options.emit({
     type: "progress",

@@ -250,7 +250,7 @@ for p in $pids; do
 $(ls -l "/proc/$p/fd" 2>/dev/null)
 "; fi
 done
-# Whoever is known already is looked through first: to search all processes of the host takes long.
+# Processes that are known already are looked through first: to search all processes of the host takes long.
 sockets=$(grep -hE ${socketPattern(q)} /proc/net/tcp /proc/net/tcp6 2>/dev/null)
 if [ -n "$sockets" ]; then
   while read -r sl local remote state queue timer retr uid timeout inode rest; do

@@ -15,7 +15,7 @@ export function appliedFile(paths: HostPaths): string {
   return `${memoryFolder(paths)}/applied.json`;
 }
 
-/** Where the file that somebody else had at a path is kept. */
+/** Where the file that was at a path before the lab's is kept. */
 export function originalOf(path: string): string {
   return `${path}.redis-lab-orig`;
 }

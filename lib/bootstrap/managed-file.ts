@@ -112,7 +112,7 @@ function rightMode(mode: number, file: RenderedFile): boolean {
   }
 }
 
-/** Writes the files of a step that changed: what somebody else had there is kept once beside it as `*.redis-lab-orig`. */
+/** Writes the files of a step that changed: what was there before is kept once beside it as `*.redis-lab-orig`. */
 export async function applyFiles(connection: Connection, changes: readonly Change[], context: StepContext): Promise<void> {
   const { wanted, facts } = context;
   const subjects = new Map(changes.map((change) => [change.subject, change] as const));

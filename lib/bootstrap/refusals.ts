@@ -79,7 +79,7 @@ function unitRefusals(facts: HostFacts, { host, placement }: HostWanted): Refusa
     return [
       {
         code: "bootstrap.unit-taken",
-        text: `${id}: ${alias} ${does}, which is no build of this lab: those are below ${host.paths.prefix}/builds.`,
+        text: `${id}: ${alias} ${does}, which is not a build of this lab: those are below ${host.paths.prefix}/builds.`,
         next: `If redis.prefix was changed, set it back, then: redis-lab down ${placement.lab.name} --target ${placement.target}. Otherwise look for what changes its start: systemctl cat ${wanted}`,
       },
     ];

@@ -80,8 +80,8 @@ async function removeBlocks(connection: Connection, facts: HostFacts, { files, o
 }
 
 /**
- * Scripts that give the running kernel the values that it had before the lab: where it still has the lab's (somebody may have set another since), and no other lab of the host wants it.
- * A container's are read-only; that is no failure.
+ * Scripts that give the running kernel the values that it had before the lab: where it still has the lab's (the administrator may have set another since), and no other lab of the host wants it.
+ * A container's are read-only; that is not a failure.
  */
 function restoreKernel(facts: HostFacts, { placement, os }: HostWanted): readonly string[] {
   const { sysctl, transparentHugepages } = placement.lab.os;

@@ -110,7 +110,7 @@ async function declaredSource(
   }
 }
 
-/** Tries servers in turn. One that serves other bytes is told of and passed over, so that a broken mirror does not hide a good one. */
+/** Tries servers in turn. One that serves other bytes is reported and passed over, so that a broken mirror does not hide a good one. */
 async function firstThatAnswers(
   urls: readonly string[],
   version: Version,

@@ -35,9 +35,9 @@ export interface KillOutcome {
 export interface SupervisorOptions {
   /** One look whether the instance answers on its real address with `loading:0`. @default its port is open, as seen from its host */
   readonly ready?: (instance: PlacedInstance) => Promise<Attempt<unknown>>;
-  /** Told what is being waited for. */
+  /** Called with what is being waited for. */
   readonly onProgress?: (detail: string) => void;
-  /** Told what an instance decided before its start, where that was more than to start. */
+  /** Called with what an instance decided before its start, where that was more than to start. */
   readonly onDecision?: (text: string) => void;
   /** Longest wait for an instance to be ready, in milliseconds. @default 300000 */
   readonly startTimeoutMs?: number;

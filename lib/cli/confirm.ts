@@ -2,7 +2,7 @@ import { createInterface } from "node:readline/promises";
 import { LabError } from "../base/error.ts";
 import { plainText } from "../base/terminal-text.ts";
 
-/** Somebody sits at a terminal who can be asked. */
+/** There is a terminal, and so a user who can be asked. */
 export function canAsk(): boolean {
   return process.stdin.isTTY === true && process.stderr.isTTY === true;
 }

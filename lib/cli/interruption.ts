@@ -16,7 +16,7 @@ export interface Interruption {
  */
 export function answerSignals(say: () => void): Interruption {
   const interruption = new AbortController();
-  // Everything that waits listens to it; with many nodes that is no leak.
+  // Everything that waits listens to it; with many nodes that is not a leak.
   setMaxListeners(0, interruption.signal);
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => {

@@ -12,7 +12,7 @@ import type { WhenInterrupted } from "./when-interrupted.ts";
 export interface ProgramHost {
   readonly signal: AbortSignal;
   readonly exitWith: (code: number) => void;
-  /** Told what an interruption means from now on, before a verb runs. @param invocation undefined where the verb is given no lab */
+  /** Called with what an interruption means from now on, before a verb runs. @param invocation undefined where the verb is given no lab */
   readonly running: (interrupted: WhenInterrupted, invocation: Invocation | undefined) => void;
   readonly speaksOf: (subject: Subject) => void;
   /** Whether commander writes what is wrong with a command line to standard error. It throws a CommanderError in any case. */

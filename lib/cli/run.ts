@@ -8,7 +8,7 @@ import { ownOptionsFirst } from "./own-options.ts";
 import { buildProgram, type ProgramHost } from "./program.ts";
 import { VERB_TABLE } from "./verb-table.ts";
 
-/** Runs one command line (without node and script), shows its error where it ends with one, and returns the exit code. @param running told what an interruption means, before the verb runs */
+/** Runs one command line (without node and script), shows its error where it ends with one, and returns the exit code. @param running called with what an interruption means, before the verb runs */
 export async function runCommandLine(
   argv: readonly string[],
   signal: AbortSignal,

@@ -11,7 +11,7 @@ const argv = process.argv.slice(2);
 if (hasSecrets(argv)) process.title = ["redis-trib", ...withoutSecrets(argv)].join(" ");
 
 const interruption = answerSignals(() => say("\nredis-trib: interrupted; ending what is in flight (again to leave at once).\n"));
-// A reader that closes the pipe early (`| head`) is no reason to leave slots open.
+// A reader that closes the pipe early (`| head`) is not a reason to leave slots open.
 outliveReaders(() => interruption.abort());
 
 let lines: { readonly reader: Interface; readonly iterator: AsyncIterator<string> } | undefined;
@@ -37,7 +37,7 @@ lines?.reader.close();
 // A question that nobody answered leaves standard input open.
 process.stdin.unref?.();
 
-/** Answers come from standard input, whether somebody types them or a script pipes them in. */
+/** Answers come from standard input, typed or piped in by a script. */
 async function nextLine(): Promise<string | undefined> {
   if (lines === undefined) {
     const { createInterface } = await import("node:readline");

@@ -1,7 +1,7 @@
 import type { CommanderError } from "commander";
 import { LabError } from "../base/error.ts";
 
-/** Which labs there are, for a command line that names none; undefined where that can't be told, or where the lab is not what is missing. */
+/** Which labs there are, for a command line that names none; undefined where that is not known, or where the lab is not what is missing. */
 export async function knownLabs({ code, message }: CommanderError, argv: readonly string[]): Promise<string | undefined> {
   if (code !== "commander.missingArgument" || !message.includes("'lab'")) return undefined;
   const { openProject } = await import("../project/project.ts");

@@ -26,7 +26,7 @@ export interface RunOptions {
   readonly timeoutMs?: number | undefined;
   /** Run as root: through `sudo -n` where the login user is not root. A local connection ignores it: there everything is the caller's. @default false */
   readonly root?: boolean;
-  /** Told each line of both outputs as it comes, without its line break. */
+  /** Called with each line of both outputs as it comes, without its line break. */
   readonly onLine?: (line: string) => void;
   /** Asked after lines were handed out: while it gives a promise, no more is read, and the command waits. @default there is always room */
   readonly room?: (() => Promise<void> | undefined) | undefined;
@@ -64,7 +64,7 @@ export interface Connection {
   readFile(path: string): Promise<Buffer | undefined>;
   /** Writes atomically, as root: a temporary file in the same folder with owner and mode set, flushed, then renamed. A symbolic link is replaced, not followed. */
   writeFile(path: string, content: string | Buffer, options: WriteOptions): Promise<void>;
-  /** Copies a local file to the host, as `writeFile` does; no SFTP is needed. `onBytes` is told the running total. */
+  /** Copies a local file to the host, as `writeFile` does; no SFTP is needed. `onBytes` is called with the running total. */
   upload(
     localPath: string,
     path: string,

@@ -24,7 +24,7 @@ export function makeKeyPair(options: { readonly comment?: string; readonly prote
   }
 }
 
-/** `TYPE BLOB` of a private key, as in authorized_keys; undefined for a text that is no private key that can be used without a passphrase. */
+/** `TYPE BLOB` of a private key, as in authorized_keys; undefined for a text that is not a private key that can be used without a passphrase. */
 export function publicKeyOf(privateKey: string): string | undefined {
   const key = read(privateKey);
   return key?.isPrivateKey() ? `${key.type} ${key.getPublicSSH().toString("base64")}` : undefined;

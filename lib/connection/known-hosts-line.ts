@@ -28,8 +28,8 @@ export function knownHostName(host: string, port: number): string {
 const MARKS: Readonly<Record<string, KeyMark>> = { "@cert-authority": "authority", "@revoked": "revoked" };
 
 /**
- * A line of known_hosts as OpenSSH reads it (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT; hostfile.c). Undefined for comments and what is no line of it, as there: half a line, of a writer that was
- * killed or had no room, is no pin that a host could contradict. Pure.
+ * A line of known_hosts as OpenSSH reads it (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT; hostfile.c). Undefined for comments and what is not a line of it, as there: half a line, of a writer that was
+ * killed or had no room, is not a pin that a host could contradict. Pure.
  */
 export function parseKnownHostsLine(line: string): KnownHostsLine | undefined {
   const words = line.trim().split(/[ \t]+/);

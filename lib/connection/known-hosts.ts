@@ -63,7 +63,7 @@ export class KnownHosts {
 
   /**
    * Compares a presented key (the blob of the SSH protocol) with the files, and pins it where the host has none yet. What the files say counts in this order, as ssh does it (check_host_key
-   * of sshconnect.c), but that a host of an authority is no unknown one: any computer that shows a key in place of a certificate would be trusted at once.
+   * of sshconnect.c), but that a host of an authority is not an unknown one: any computer that shows a key in place of a certificate would be trusted at once.
    *
    * @param known only a host that is known already is accepted (`StrictHostKeyChecking yes`)
    */

@@ -8,7 +8,7 @@ type Done<T> = (error: Error | undefined, channel: T) => void;
 export class ConnectionEnded extends Error {}
 
 /**
- * Opens a session channel. sshd frees the place of a closed session a moment after it has told us, and refuses a new one for so long although fewer than
+ * Opens a session channel. sshd frees the place of a closed session a moment after it has said so, and refuses a new one for so long although fewer than
  * MaxSessions are open: a refused opening, before which nothing has run, is tried again for about two seconds.
  *
  * `use` is called at once with the channel, for its first events may come in the same turn; what it returns is handed out as `used`.

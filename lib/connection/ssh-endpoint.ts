@@ -30,7 +30,7 @@ export interface SshEndpoint {
 export interface EndpointOptions {
   /** The machine is of redis-lab's own making: its address, user, key and way are known, and the user's configuration is asked of its jump host alone. @default false */
   readonly ownMachine?: boolean;
-  /** Told, once of each file, where there is a configuration, and no ssh that could read it. */
+  /** Called, once for each file, where there is a configuration, and no ssh that could read it. */
   readonly emit?: Emit | undefined;
 }
 

@@ -130,7 +130,7 @@ function followChannel(
 ): Promise<ExecResult> {
   const started = performance.now();
   return new Promise((resolve, reject) => {
-    // Stopped before it told its group: it is ended as soon as it does.
+    // Stopped before it reported its group: it is ended as soon as it does.
     const onGroup = (group: number) => {
       if (stopping) endGroup(link, group, sudo, connectAgain).catch(() => {});
     };
@@ -232,7 +232,7 @@ function followChannel(
     channel.on("exit", (code: number | null, signal?: string) => {
       exit = { code, signal: signal === undefined ? undefined : `SIG${signal.replace(/^SIG/, "")}` };
     });
-    // A command may end without reading all of its input; that is no fault.
+    // A command may end without reading all of its input; that is not a fault.
     channel.on("error", () => {});
     channel.once("close", settle);
     if (options.input instanceof Readable) {

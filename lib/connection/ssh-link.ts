@@ -18,7 +18,7 @@ export interface SshOptions {
   readonly ownMachine?: boolean;
   /** The lab's own known_hosts; made with the first pin. */
   readonly knownHostsFile: string;
-  /** Told of keys that are pinned and of attempts that are repeated. */
+  /** Called with keys that are pinned and of attempts that are repeated. */
   readonly emit?: Emit;
   /** Further attempts after a connect that failed, with back-off from 0.5 s; fewer where nobody answers. @default 3 */
   readonly retries?: number;
@@ -91,7 +91,7 @@ export function nameOf(endpoint: SshEndpoint): string {
 }
 
 async function connectOnce(host: string, endpoint: SshEndpoint, options: SshOptions): Promise<SshLink> {
-  // Before the network: a missing key is no reason to wait for it.
+  // Before the network: a missing key is not a reason to wait for it.
   const keys = await loginKeys(host, endpoint.user, endpoint);
   const pins = new KnownHosts(options.knownHostsFile, endpoint.knownHostsFiles);
   const name = endpoint.keyName;

@@ -26,7 +26,7 @@ const FILE_TIMEOUT_MS = 120_000;
 
 /**
  * Connects to a host over SSH and keeps one connection to it open. When it breaks, what was under way is rejected with `connection.lost`; the next call connects
- * anew.
+ * again.
  *
  * @throws LabError `connection.*` where the host cannot be reached, refuses our keys or shows another host key than the pinned one, and those of `resolveEndpoint`
  */

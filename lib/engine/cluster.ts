@@ -41,7 +41,7 @@ export function topology(lab: Lab, options: LabOptions = {}): Promise<TopologyRe
   return runOn(lab, options, async (engine) => (await import("../operations/cluster/read.ts")).readShards(engine));
 }
 
-/** Where the cluster is not what the lab declares, each with the command that repairs it. A failover makes some, and is no fault. */
+/** Where the cluster is not what the lab declares, each with the command that repairs it. A failover makes some, and is not a fault. */
 export function diff(lab: Lab, options: LabOptions = {}): Promise<DifferenceReport> {
   return runOn(lab, options, async (engine) => (await import("../operations/cluster/read.ts")).diffCluster(engine));
 }
@@ -185,7 +185,7 @@ export function fix(lab: Lab, options: FixLabOptions = {}): Promise<RecoveryRepo
   });
 }
 
-/** Finishes what moves began that did not come to their end. Nothing to do is no error. */
+/** Finishes what moves began that did not come to their end. Nothing to do is not an error. */
 export function resume(lab: Lab, options: DryRunOptions = {}): Promise<RecoveryReport> {
   return endMoves(lab, "resume", options);
 }

@@ -16,7 +16,7 @@ export interface UpLabOptions extends LabOptions {
 /**
  * Brings a lab up, or to what it declares now; a second call changes nothing and has `changed` 0. The first one compiles Redis, which takes minutes; it is kept for all later ones.
  *
- * A host that fails is no error: it is in `failures`, the others go on, and `ok` is false.
+ * A host that fails is not an error: it is in `failures`, the others go on, and `ok` is false.
  *
  * @throws LabError `project.locked` while another run works on the lab, `operations.hosts-refused` and `source.*` before anything is touched, and those of the layout
  * @example
@@ -45,7 +45,7 @@ export function plan(lab: Lab, options: LabOptions = {}): Promise<LabPlan> {
 }
 
 /**
- * Every instance with its role, slots, master and version, as the instances see it now. A lab that is down is no error: its rows have the state `down`.
+ * Every instance with its role, slots, master and version, as the instances see it now. A lab that is down is not an error: its rows have the state `down`.
  *
  * @throws LabError `project.*`, `secrets.*`
  * @example
@@ -82,7 +82,7 @@ export interface DownLabOptions extends LabOptions {
 }
 
 /**
- * Stops a lab gracefully: every instance saves its data and ends. A host that fails is no error: it is in `failures`, and the others go on.
+ * Stops a lab gracefully: every instance saves its data and ends. A host that fails is not an error: it is in `failures`, and the others go on.
  *
  * @throws LabError `operations.machines-are-terraforms` for VMs that Terraform made, `project.locked` while another run works on the lab
  * @example

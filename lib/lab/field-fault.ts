@@ -16,7 +16,7 @@ export function fieldFaults(issues: readonly Issue[]): readonly LabFault[] {
 /** "Expected (string | Object) but received Object" says nothing: where a field may have one of several forms, the faults inside the form that was meant. */
 function specific(issue: Issue): readonly Issue[] {
   const path = issue.path ?? [];
-  // One that is no fault of type is of the form that was meant.
+  // One that is not a fault of type is of the form that was meant.
   const inside = (issue.issues ?? []).flatMap(specific).filter((each) => each.path !== undefined || each.kind === "validation");
   return inside.length === 0 ? [issue] : inside.map((each) => ({ ...each, path: [...path, ...(each.path ?? [])] as typeof each.path }));
 }
@@ -87,7 +87,7 @@ function unquoted(input: unknown, kinds: readonly string[]): string {
   return "";
 }
 
-/** A value as it stands in the definition. It may be a password that somebody put into the wrong field: then it is not repeated. */
+/** A value as it stands in the definition. It may be a password that was put into the wrong field: then it is not repeated. */
 function shown(input: unknown, at: string): string {
   if (/secret|pass/i.test(at)) return "the value";
   if (typeof input === "string") return JSON.stringify(input.length > 60 ? `${input.slice(0, 60)}…` : input);

@@ -28,7 +28,7 @@ const known = new WeakMap<Lab, HypervisorAssignment>();
  * Assigns hosts to hypervisors: none has a master beside its replica, and none has so many of the sentinels (or, in a cluster, of the masters) that no majority is left
  * without it; besides, as many hosts as the others. `hypervisor` of a host is kept. On a single hypervisor nothing can be kept apart, and nothing is said about it.
  * Pure, and stable: a host that is appended to the lab moves no other, unless that alone keeps the above. One that is taken out of the middle may move those after it;
- * whoever has several hypervisors and data on them names the hypervisor of each host.
+ * a lab with several hypervisors, and data on them, names the hypervisor of each host.
  */
 export function assignHypervisors(lab: Lab): HypervisorAssignment {
   const before = known.get(lab);

@@ -88,7 +88,7 @@ export type TargetName = keyof typeof ROWS;
 /** The one table in which targets differ. */
 export const TARGETS: Readonly<Record<TargetName, TargetCapabilities>> = ROWS;
 export const TARGET_NAMES = Object.keys(ROWS) as readonly TargetName[];
-/** Where a lab runs that is up nowhere and was told nothing. */
+/** Where a lab runs that is up nowhere, without `--target`. */
 export const DEFAULT_TARGET: TargetName = "local";
 
 /** The target whose machines Terraform makes. */

@@ -7,7 +7,7 @@ import { ipv4Network, isInside } from "./ipv4.ts";
 import { duplicates } from "./layouts/references.ts";
 import type { HypervisorSettings, Lab, VmNetwork } from "./schema.ts";
 
-/** One VM of a lab: what Terraform is told about a host, and what tells one hardware from another. */
+/** One VM of a lab: what Terraform gets about a host, and what distinguishes one hardware from another. */
 export interface Vm {
   readonly host: string;
   /** Name of the libvirt domain, and beginning of the names of its volumes: LAB-HOST, unique on a hypervisor. */
@@ -62,7 +62,7 @@ export function planVms(lab: Lab): VmPlan {
   return { image, network: lab.libvirt.network, domain: domainOf(lab), vms, warnings };
 }
 
-/** The network as a VM sees it: what cloud-init is told, and for a network of the lab's own what libvirt is told too. */
+/** The network as a VM sees it: what cloud-init gets, and for a network of the lab's own what libvirt gets too. */
 export interface VmNetworkView {
   /** ADDRESS/LENGTH, the address being that of the network. */
   readonly cidr: string;
@@ -190,7 +190,7 @@ export function domainOf(lab: Pick<Lab, "name" | "libvirt">): string {
   return lab.libvirt.network.domain ?? `${lab.name}.internal`;
 }
 
-/** 52:54:00 is QEMU's own prefix; the rest comes from the names, so that a VM that is made anew keeps its address. */
+/** 52:54:00 is QEMU's own prefix; the rest comes from the names, so that a VM that is made again keeps its address. */
 export function macOf(lab: string, host: string): string {
   const digest = createHash("sha256").update(`${lab}/${host}`).digest("hex");
   return `52:54:00:${digest.slice(0, 2)}:${digest.slice(2, 4)}:${digest.slice(4, 6)}`;

@@ -8,7 +8,7 @@ import { virsh, virshOutput } from "./virsh.ts";
 
 export interface PowerOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Told what is waited for. @default nobody */
+  /** Called with what is waited for. @default nothing is called */
   readonly emit?: Emit;
 }
 
@@ -48,7 +48,7 @@ export async function startVm(vm: Vm, { signal }: PowerOptions = {}): Promise<vo
 }
 
 /**
- * Shuts a VM down by ACPI, and powers it off when it has not done so in time: Redis was stopped before by whoever calls this, and file systems have journals.
+ * Shuts a VM down by ACPI, and powers it off when it has not done so in time: the caller has stopped Redis before, and file systems have journals.
  *
  * @param options.timeoutMs of the orderly way, in milliseconds; 0 powers off at once
  * @throws LabError `libvirt.*`

@@ -30,7 +30,7 @@ export interface ConsoleOptions {
 }
 
 /**
- * Listens to the serial console of a VM, to show its last lines when it never answers SSH. It only listens: nothing is typed, and somebody who looks at the console already is left alone
+ * Listens to the serial console of a VM, to show its last lines when it never answers SSH. It only listens: nothing is typed, and a user who looks at the console already is left alone
  * (no --force). Never throws: without `script` or virsh, with a busy console or without one there is a reason instead of lines.
  */
 export function watchConsole(vm: Pick<Vm, "domainName" | "hypervisor">, options: ConsoleOptions = {}): ConsoleWatch {

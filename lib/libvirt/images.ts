@@ -38,7 +38,7 @@ export interface ImageOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Where an image is, or will be, on this computer. Pure: Terraform is told this path before there is such a file. */
+/** Where an image is, or will be, on this computer. Pure: Terraform is given this path before there is such a file. */
 export function imageFile(image: Pick<Image, "sha256">, folder = cacheFolder()): string {
   return join(folder, "images", `${image.sha256}.qcow2`);
 }

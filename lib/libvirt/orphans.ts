@@ -177,7 +177,7 @@ async function networkOrphans(
   const name = networkName(lab);
   if (name === undefined) return [];
   const found = (await networkDefinitions(hypervisor.uri, [name], signal)).find((each) => each.name === name);
-  // One of another range is somebody else's; preflight says that the name is taken.
+  // One of another range is not this lab's; preflight says that the name is taken.
   if (
     found === undefined ||
     !found.ranges.includes(ipv4Network(lab.network.cidr).cidr) ||

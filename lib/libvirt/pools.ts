@@ -16,7 +16,7 @@ export interface PoolView {
 /**
  * A pool; undefined where there is none of that name.
  *
- * @param options.refresh measure its room anew: files come and go without libvirt. @default false
+ * @param options.refresh measure its room again: files come and go without libvirt. @default false
  */
 export async function readPool(
   uri: string,

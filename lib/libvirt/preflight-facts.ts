@@ -36,7 +36,7 @@ export interface HypervisorFacts extends DeployedFacts {
 export interface ComputerFacts {
   readonly hasKvmDevice: boolean;
   readonly networks: readonly ReachedNetwork[];
-  /** Undefined where the lab has a network of its own, and where it could not be told. */
+  /** Undefined where the lab has a network of its own, and where it could not be found out. */
   readonly bridge: "bridge" | "other" | "absent" | undefined;
   /** The socket that the provider speaks to, where it is missing although virsh got through. */
   readonly missingSocket: string | undefined;

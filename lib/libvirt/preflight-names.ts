@@ -6,7 +6,7 @@ import type { HypervisorFacts } from "./preflight-facts.ts";
 import type { PreflightFinding, Wanted } from "./preflight-finding.ts";
 import { virshCommand } from "./uri.ts";
 
-/** Names of VMs and volumes are free, or Terraform's; what is left over of the lab is told of. Pure. */
+/** Names of VMs and volumes are free, or Terraform's; what is left over of the lab is reported. Pure. */
 export function judgeNames({ lab, hypervisor, vms, terraform }: Wanted, facts: HypervisorFacts): PreflightFinding[] {
   const findings = facts.orphans.map((orphan) => leftOver(lab, orphan));
   for (const domain of facts.domains) {

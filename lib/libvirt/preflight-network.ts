@@ -28,7 +28,7 @@ function judgeName({ lab, hypervisor, terraform }: Wanted, facts: HypervisorFact
   ];
 }
 
-/** The network of the lab: Terraform made it; or it has the lab's range, and is a left-over that is told of elsewhere. */
+/** The network of the lab: Terraform made it; or it has the lab's range, and is a left-over that is reported elsewhere. */
 function isOurs(network: HypervisorFacts["networks"][number], lab: Lab, terraform: TerraformState): boolean {
   if (network.name !== networkName(lab)) return false;
   return (terraform.kind === "read" && terraform.networks.has(network.id)) || network.ranges.includes(ipv4Network(lab.network.cidr).cidr);
@@ -50,7 +50,7 @@ function judgeBridge(bridge: string, { computer }: HypervisorFacts): PreflightFi
     {
       severity: "error",
       code: "bridge.none",
-      what: `The interface "${bridge}" of this computer is no bridge.`,
+      what: `The interface "${bridge}" of this computer is not a bridge.`,
       next: "Name a bridge in libvirt.network.bridge; `ip -br link show type bridge` lists those that are there.",
     },
   ];

@@ -23,7 +23,7 @@ export interface HypervisorPreflightOptions {
 const USUAL_IMAGE_BYTES = 900e6;
 
 /**
- * Checks on every hypervisor that a lab uses, and on this computer, what would fail later inside Terraform. Everything is looked at, so that all faults are told at once; a fault is a
+ * Checks on every hypervisor that a lab uses, and on this computer, what would fail later inside Terraform. Everything is looked at, so that all faults are reported at once; a fault is a
  * finding, never an error.
  *
  * @throws LabError `lab.invalid` for a lab that has no VMs

@@ -14,10 +14,10 @@ export interface RenewOptions extends PowerOptions {
 }
 
 /**
- * Puts a VM back to its image, in place: power off, its disk is deleted and made anew over the same image under the same name, start. The domain and its id, the path of the disk and the
+ * Puts a VM back to its image, in place: power off, its disk is deleted and made again over the same image under the same name, start. The domain and its id, the path of the disk and the
  * cloud-init disk stay, so Terraform finds nothing to do; the guest starts as on its first day. The size is what the lab declares now. Safe at every interruption: the next run goes on.
  *
- * Power goes off without asking the guest: its disk is thrown away. Whoever wants an orderly end stops Redis before.
+ * Power goes off without asking the guest: its disk is thrown away. For an orderly end Redis is stopped before.
  *
  * @throws LabError `libvirt.*`; `libvirt.disk-unknown` where nothing says what the disk lay over
  */

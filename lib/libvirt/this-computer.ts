@@ -16,7 +16,7 @@ export interface ReachedNetwork {
 
 /**
  * Networks of the interfaces, and routes to others; the default route is none of them. Asked of `ip`, since sysfs shows the interfaces of another network namespace than ours where
- * nobody has mounted it anew, and node leaves out those without a carrier. Empty where there is no `ip`.
+ * nobody has mounted it again, and node leaves out those without a carrier. Empty where there is no `ip`.
  */
 export async function reachedNetworks(signal?: AbortSignal): Promise<readonly ReachedNetwork[]> {
   const [addresses, routes] = await Promise.all([askIp(["-4", "addr"], signal), askIp(["-4", "route"], signal)]);
@@ -114,7 +114,7 @@ export function isOnPath(program: string, environment: NodeJS.ProcessEnv = proce
 }
 
 /**
- * The first folder on the way to a path through which a user can't get by its mode; undefined where there is none, or where it can't be told.
+ * The first folder on the way to a path through which a user can't get by its mode; undefined where there is none, or where it is not known.
  * An access control list may let the user through all the same.
  */
 export function barredFolder(path: string, user: { readonly uid: number; readonly gid: number }): string | undefined {

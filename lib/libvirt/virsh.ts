@@ -114,7 +114,7 @@ const CLOSED = /^(internal error: )?client socket is closed$/;
 export function connectionFailure(message: string): string | undefined {
   const lines = message.split("\n");
   const first = lines.indexOf("failed to connect to the hypervisor");
-  // libvirt may see the end of its ssh before it reads what ssh said: that is no connection that was lost.
+  // libvirt may see the end of its ssh before it reads what ssh said: that is not a connection that was lost.
   if (first >= 0 && CLOSED.test(lines[first + 1] ?? "")) return `${lines[first]}: ${lines[first + 1]}`;
   if (first >= 0) return lines.slice(first + 1).join("\n") || lines[first];
   return lines.find((line) => /^Disconnected from .* due to |client socket is closed$|^End of file while reading data/.test(line));

@@ -12,7 +12,7 @@ export interface XmlElement {
 /**
  * Reads one document. The library is loaded here, since most verbs need none.
  *
- * @throws Error for text that is no XML
+ * @throws Error for text that is not a XML
  */
 export async function readXml(text: string): Promise<XmlElement> {
   const { DOMParser, onErrorStopParsing } = await import("@xmldom/xmldom");

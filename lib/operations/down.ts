@@ -35,7 +35,7 @@ export interface DownOptions extends SessionOptions {
 }
 
 /**
- * For whoever is about to take a lab down: machines that Terraform made are removed by Terraform.
+ * For a user who is about to take a lab down: machines that Terraform made are removed by Terraform.
  *
  * @throws LabError `operations.machines-are-terraforms`
  */

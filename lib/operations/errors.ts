@@ -142,7 +142,7 @@ export function notInstalled(lab: string, instance: string): LabError {
   });
 }
 
-/** What has the place of an instance belongs to somebody else. @param seen who it is, as the end of a sentence that begins with the instance */
+/** What has the place of an instance is not the lab's. @param seen who it is, as the end of a sentence that begins with the instance */
 export function notOurs(lab: string, instance: string, seen: string): LabError {
   return new LabError({
     code: "operations.not-ours",

@@ -35,7 +35,7 @@ export interface HostCommandOptions extends SessionOptions {
   readonly role?: StatusRow["role"] | undefined;
   /** Hosts at the same time. */
   readonly atOnce: number;
-  /** Told each line of both outputs as it comes. */
+  /** Called with each line of both outputs as it comes. */
   readonly onLine: (host: string, line: string) => void;
   /** While it gives a promise, no more is read. */
   readonly room: RunOptions["room"];

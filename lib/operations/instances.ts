@@ -117,7 +117,7 @@ async function control(session: Session, instance: PlacedInstance, action: Insta
   };
 }
 
-/** A unit of that name may be somebody else's: then its process runs another program. */
+/** A unit of that name may not be the lab's: then its process runs another program. */
 function assertOurs(placement: Placement, host: PlacedHost, instance: PlacedInstance, exe: string | undefined): void {
   if (exe !== undefined && !isOurs(exe, host.paths.prefix)) {
     throw notOurs(placement.lab.name, instance.id, `${instance.unit} runs ${exe}, which is not a program of the lab`);

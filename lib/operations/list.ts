@@ -25,7 +25,7 @@ export interface ListedLab {
   readonly layout: LayoutKind | undefined;
   /** The version that runs; before the first `up` the declared one. */
   readonly version: string | undefined;
-  /** Instances that run. Undefined where it could not be told. */
+  /** Instances that run. Undefined where it is not known. */
   readonly running: number | undefined;
   /** Instances that are declared. */
   readonly instances: number | undefined;
@@ -135,7 +135,7 @@ async function foreignRows(servers: readonly LocalServer[]): Promise<readonly Li
     [...groups.values()].map(async (group) => {
       const [{ root, lab } = { root: "", lab: "" }] = group;
       const stateFile = join(root, ".redis-lab", lab, "local", "state.json");
-      // Nothing is told of a folder that is gone, or of a file that is not what we wrote.
+      // Nothing is reported of a folder that is gone, or of a file that is not what we wrote.
       const state = await readState({ stateFile }).catch(() => EMPTY_STATE);
       const gone = state.lastUp === "";
       return {

@@ -17,7 +17,7 @@ export interface OrphansReport {
 type Options = SessionOptions & { readonly now: () => Date };
 
 /**
- * Servers of a local lab that redis-lab has lost sight of, as the files that told of them were deleted. They are known by their program: it was started from the
+ * Servers of a local lab that redis-lab has lost sight of, as the files that named them were deleted. They are known by their program: it was started from the
  * lab's folder of this very project.
  *
  * @throws LabError `operations.orphans-elsewhere` for a target other than this computer

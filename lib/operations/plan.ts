@@ -77,7 +77,7 @@ function departures({ lab, state, target }: Session): LayoutPlan["actions"] {
   }));
 }
 
-/** The layout's plan. Before the instances run there is nothing to observe: then it is told in one line from the lab. */
+/** The layout's plan. Before the instances run there is nothing to observe: then it is one line that follows from the lab. */
 async function planLayout(prepared: Prepared): Promise<LayoutPlan> {
   const { session } = prepared;
   if (somethingRan(prepared)) {

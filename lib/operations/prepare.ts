@@ -120,7 +120,7 @@ function rememberedVersion({ state, lab }: Session): Omit<ResolvedSource, "tarba
   return found && { ...found, version: Version.of(productOf(lab), found.version) };
 }
 
-/** The first run is told by whoever resolves the source; later ones have to hear it too. */
+/** The first run reports it where the source is resolved; later ones have to report it too. */
 function stillReplaced(lab: Lab, { version, origin }: Pick<Prepared["source"], "version" | "origin">): string {
   return `${version.title} runs, not the declared ${lab.redis.version}: its source is ${origin}, since neither release site nor mirrors answered. To try them again: redis-lab down ${lab.name} --purge, then up.`;
 }

@@ -9,7 +9,7 @@ import { requestOf } from "./reconfigure.ts";
 
 /**
  * Restarts instances one at a time, replicas before masters, each after the one before is back in its place. A master first hands its role to a replica, in the way
- * that loses no acknowledged write. A run that is cut off is continued: whoever has not been restarted is planned again.
+ * that loses no acknowledged write. A run that is cut off is continued: instances that have not been restarted are planned again.
  *
  * @throws LabError of the supervisor or the engine; the instances after the failed one keep running as they are
  */

@@ -42,7 +42,7 @@ export interface Session {
   readonly emit: Emit;
   /** The interruption of the run. Connections and access know it: a host or an instance that is silent after it is given up. */
   readonly signal: AbortSignal | undefined;
-  /** Connects a host anew after its machine was started again. @throws LabError where it can't be reached; the host is without a connection then */
+  /** Connects a host again after its machine was started again. @throws LabError where it can't be reached; the host is without a connection then */
   reconnect(host: string): Promise<void>;
   close(): Promise<void>;
 }

@@ -27,7 +27,7 @@ export async function readStatus(session: Session): Promise<Status> {
   const { lab, target, signal } = session;
   const { rows: seen, findings: found } = await layoutOperations(session).status();
   const rows = await Promise.all(seen.map((row) => (row.state === "down" ? withStartNote(session, row) : row)));
-  // What was given up is no status.
+  // What was given up is not a status.
   signal?.throwIfAborted();
   const findings = seen.every(isSilent) ? [nothingAnswers(session, seen)] : [...found, ...failoversDue(rows, lab)];
   const healthy = findings.every(({ severity }) => severity === "note");

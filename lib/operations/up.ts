@@ -38,7 +38,7 @@ export interface UpReport {
   /** What was written and read back; undefined where the layout could not be formed. */
   readonly proof: string | undefined;
   readonly status: Status;
-  /** Hosts that the lab declares no more and that have not left yet. Inside Terraform their leave is under way, and what the status says of them is no failure. */
+  /** Hosts that the lab declares no more and that have not left yet. Inside Terraform their leave is under way, and what the status says of them is not a failure. */
   readonly departing: readonly string[];
   /** Hosts that left, with what was done for that. */
   readonly left: readonly LeaveReport[];
@@ -169,7 +169,7 @@ async function bringSessionUp(before: Session, options: UpOptions, count: Change
   };
 }
 
-/** The instances of the lab now, and those it had before: a node that left the lab is still known in the cluster until it is removed there, and it is no stranger. */
+/** The instances of the lab now, and those it had before: a node that left the lab is still known in the cluster until it is removed there, and it is not a stranger. */
 function knownMembers(state: LabState, session: Session): LabState["members"] {
   const now = placedInstances(session.placement).map(({ id, address, port, kind, role }) => ({
     id,

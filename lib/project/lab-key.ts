@@ -26,7 +26,7 @@ export async function ensureLabKey(project: Project, lab: Lab): Promise<string> 
 async function ownKey(project: Project, lab: Lab): Promise<string> {
   const file = labKeyFile(project, lab.name);
   const comment = `redis-lab ${lab.name}`;
-  // In this order: whoever makes the pair writes the private key first.
+  // In this order: where the pair is made, the private key is written first.
   const known = await readIfPresent(`${file}.pub`);
   const { makeKeyPair, publicKeyOf } = await import("../connection/key-pair.ts");
   if (known === undefined && (await readIfPresent(file)) === undefined)
@@ -38,7 +38,7 @@ async function ownKey(project: Project, lab: Lab): Promise<string> {
   if (text === undefined) throw corruptKey(lab, file, "it is gone, and its public key is still there");
   if (((await stat(file)).mode & 0o077) !== 0) await chmod(file, 0o600);
   const key = publicKeyOf(text);
-  if (key === undefined) throw corruptKey(lab, file, "it is no private key that can be used without a passphrase");
+  if (key === undefined) throw corruptKey(lab, file, "it is not a private key that can be used without a passphrase");
   const line = `${key} ${comment}`;
   if (known?.trim() !== line) await writeAtomically(`${file}.pub`, `${line}\n`, 0o644);
   return line;
@@ -70,6 +70,6 @@ async function readPublicKey(file: string): Promise<string> {
   // The blob begins with the length and text of its type (RFC 4253, 6.6).
   const bytes = Buffer.from(blob, "base64");
   if (type === "" || bytes.length < 4 + type.length || bytes.toString("latin1", 4, 4 + bytes.readUInt32BE(0)) !== type)
-    throw unusablePublicKey(file, "its line is no public key as ssh-keygen writes it: TYPE KEY COMMENT");
+    throw unusablePublicKey(file, "its line is not a public key as ssh-keygen writes it: TYPE KEY COMMENT");
   return line;
 }

@@ -8,7 +8,7 @@ import { locked } from "./errors.ts";
 export interface LockPatience {
   /** Longest wait, in milliseconds; then the lock is refused after all. */
   readonly timeoutMs: number;
-  /** Told who holds it, once for each holder. */
+  /** Called with the holder, once for each. */
   readonly onWait: (holder: string) => void;
   readonly signal?: AbortSignal | undefined;
 }

@@ -138,7 +138,7 @@ function cdktfSettings(projectId: string) {
   };
 }
 
-/** A name that npm takes, and that is no package's which the project depends on: npm refuses to install one into itself. */
+/** A name that npm takes, and that is not a package's which the project depends on: npm refuses to install one into itself. */
 function packageName(folder: string): string {
   const name = folder
     .toLowerCase()
@@ -166,7 +166,7 @@ async function originOf(root: string): Promise<PackageOrigin> {
   return existsSync(file) ? { kind: "tarball", file } : { kind: "registry" };
 }
 
-/** A link that leads nowhere is there, too; a file where a folder is needed will be told by the writing. */
+/** A link that leads nowhere is there, too; a file where a folder is needed is reported by the writing. */
 async function isThere(file: string): Promise<boolean> {
   return await lstat(file).then(
     () => true,

@@ -12,7 +12,7 @@ const secretsSchema = v.object({
   generation: v.string(),
   /** The password that instances may still have while a rotation is under way, and its predecessor's name. */
   previous: v.optional(v.string()),
-  /** The password that `generation` names. It differs from `password` after somebody edited the file: then a new generation begins. */
+  /** The password that `generation` names. It differs from `password` after the file was edited by hand: then a new generation begins. */
   applied: v.optional(v.string()),
 });
 type SecretsFile = v.InferOutput<typeof secretsSchema>;

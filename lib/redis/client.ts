@@ -60,7 +60,7 @@ export async function connectRedis(
 }
 
 /**
- * The same connection as a bare stream, authenticated and with nothing read from it: for what is no exchange of questions and replies (SYNC). The caller ends it.
+ * The same connection as a bare stream, authenticated and with nothing read from it: for what is not an exchange of questions and replies (SYNC). The caller ends it.
  *
  * @throws LabError as `connectRedis`
  */

@@ -10,7 +10,7 @@ export type KnownLines = Map<string, ClusterNode>;
 
 /**
  * Parses CLUSTER NODES (and nodes.conf) of Redis 3.0 to 7.2. The flag `slave` is given as `replica`. A node whose address is not known has address "" and port 0;
- * a node says "" for its own address before another one told it.
+ * a node says "" for its own address before another one has sent it.
  *
  * @param known lines that another node of the same look said word for word, the times of PING and PONG aside, are not read again: both get the same object
  * @throws LabError `redis.unreadable-reply`

@@ -108,7 +108,7 @@ export async function setMinReplicasToWrite(client: RedisClient, replicas: numbe
   await configSet(client, "min-slaves-to-write", replicas);
 }
 
-/** Ends the connections of ordinary clients, this one excepted: they look for the master anew. @returns how many */
+/** Ends the connections of ordinary clients, this one excepted: they look for the master again. @returns how many */
 export async function killClients(client: RedisClient): Promise<number> {
   return Number(await client.call(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]));
 }

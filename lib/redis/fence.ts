@@ -6,7 +6,7 @@ import { wordsOf } from "./words.ts";
 
 /**
  * The fence of a planned failover: a master that asks for more replicas than it can have refuses every write with NOREPLICAS (processCommand in server.c of 4.0.14).
- * The number that it asked for before is part of the fence, so that whoever finds one left behind can put the setting back without any record of it.
+ * The number that it asked for before is part of the fence, so that a run which finds one left behind can put the setting back without any record of it.
  *
  * Not fenced by Redis before 7.0: writes of scripts, and a transaction queued before the fence and executed after it, since EVAL and EXEC are not write commands there.
  */

@@ -90,7 +90,7 @@ export const UNHEARD_SECONDS = 12;
 /** How far a replica is behind. */
 export interface ReplicaLink {
   readonly state: "up" | "down";
-  /** Bytes that its master has written and it has not; undefined where that can't be told. */
+  /** Bytes that its master has written and it has not; undefined where that is not known. */
   readonly lagBytes: number | undefined;
   /** Seconds since it heard of its master, or since it has no link. */
   readonly seconds: number | undefined;

@@ -19,7 +19,7 @@ export function logTime(line: string, offsetMinutes: number, nowMs: number): num
   return inYear(thisYear) <= nowMs + 86_400_000 ? inYear(thisYear) : inYear(thisYear - 1);
 }
 
-/** `+0530` of date(1) in minutes; 0 for what is no offset. */
+/** `+0530` of date(1) in minutes; 0 for what is not an offset. */
 export function offsetOf(zone: string): number {
   const { sign, hours, minutes } = /^(?<sign>[+-])(?<hours>\d{2})(?<minutes>\d{2})$/.exec(zone.trim())?.groups ?? {};
   const value = Number(hours ?? 0) * 60 + Number(minutes ?? 0);

@@ -120,7 +120,7 @@ export async function orOnReplyError<T, U>(call: Promise<T>, otherwise: U): Prom
   }
 }
 
-/** Writes the role into the file. A failure is told and not thrown: the role itself is set, and a second run would not find it missing. */
+/** Writes the role into the file. A failure is reported and not thrown: the role itself is set, and a second run would not find it missing. */
 export async function persistRole(client: RedisClient, instance: string, emit: Emit): Promise<void> {
   try {
     await rewriteConfig(client);

@@ -1,6 +1,6 @@
 import type { UnreachableInstance } from "./server.ts";
 
-/** What is said where no instance of a lab answers: that is no state of a layout. */
+/** What is said where no instance of a lab answers: that is not a state of a layout. */
 export interface Silence {
   readonly text: string;
   readonly next: string;

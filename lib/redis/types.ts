@@ -63,7 +63,7 @@ export interface ClusterNode {
   readonly masterId: string | undefined;
   readonly configEpoch: number;
   readonly linkState: "connected" | "disconnected";
-  /** Since when it owes an answer to a ping, in milliseconds since the epoch by the clock of whoever says so; undefined where none is awaited. */
+  /** Since when it owes an answer to a ping, in milliseconds since the epoch by the clock of the node that says so; undefined where none is awaited. */
   readonly silentSince?: number;
   /** Inclusive slot ranges, ascending. */
   readonly slots: readonly SlotRange[];
@@ -84,7 +84,7 @@ export interface InstanceAccess {
   client(instanceId: string): Promise<RedisClient>;
   /** A connection for the caller alone, who closes it: for work behind which nothing else should wait. */
   connect(instanceId: string): Promise<RedisClient>;
-  /** An authenticated stream from which nothing was read yet, for the caller alone, who destroys it: for replication, which is no exchange of questions and replies. */
+  /** An authenticated stream from which nothing was read yet, for the caller alone, who destroys it: for replication, which is not an exchange of questions and replies. */
   stream(instanceId: string): Promise<Duplex>;
   /** Whether `address:port` can be reached from the host of an instance. */
   probe(fromInstanceId: string, address: string, port: number): Promise<"open" | "refused" | "timeout" | "unreachable" | "forbidden">;

@@ -1,7 +1,7 @@
 import type { Product } from "./products/product.ts";
 
 /**
- * A version of a product: what a lab declares, a source tree says of itself, or a server reports. It is no text, so that nothing is decided by taking one apart: in what versions
+ * A version of a product: what a lab declares, a source tree says of itself, or a server reports. It is not text, so that nothing is decided by taking one apart: in what versions
  * differ is a field of their line, and `wordsOf` gives the line. There is one object for each product and text, so `===` compares.
  */
 export class Version {

@@ -1,7 +1,7 @@
 import type { CloudInitFiles } from "./cloud-init.ts";
 
 // An ISO 9660 image (ECMA-119) with Rock Ridge names, as `mkisofs -rock -volid cidata` makes it, but the same bytes for the same files: no time, no random identifier. So it can be
-// told by its digest whether a VM has the disk that it should have, on whatever computer.
+// seen by its digest whether a VM has the disk that it should have, on whatever computer.
 
 const SECTOR = 2048;
 /** System area, then the descriptors, the two path tables and the root folder, one sector each; the files follow. */

@@ -21,7 +21,7 @@ export interface CloudInitFiles {
 }
 
 /**
- * What a VM is told at its first boot: its name, its address and who may log in. Everything after that is the bootstrap's, which can be repeated. Read alike by
+ * What a VM gets at its first boot: its name, its address and who may log in. Everything after that is the bootstrap's, which can be repeated. Read alike by
  * cloud-init 19.4 (CentOS 7) and later ones. Pure and stable: a change of any byte replaces the disk with these files.
  *
  * @throws LabError `render.line-break`

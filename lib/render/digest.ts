@@ -19,7 +19,7 @@ const GIVEN = "given";
 export function labDigest(lab: Lab, generation: string | undefined): string {
   const word = generation ?? GIVEN;
   const target = terraformsTarget();
-  // An unknown image is a fault of the lab, which whoever makes its VMs reports.
+  // An unknown image is a fault of the lab, which is reported where its VMs are made.
   const family = imageOf(lab.libvirt)?.osFamily;
   if (family === undefined) return sha256("");
   const placement = placeLab(lab, { target, hostsFolder: "" });
@@ -33,7 +33,7 @@ export function labDigest(lab: Lab, generation: string | undefined): string {
   return sha256(JSON.stringify({ hosts, os: lab.os, redis: { version, makeFlags, source: withoutFolder(source) }, generation: word }));
 }
 
-/** The folder in which somebody keeps the tarball is theirs. */
+/** The folder in which the user keeps the tarball is theirs. */
 function withoutFolder(source: RedisSource): RedisSource {
   return source.kind === "file" ? { ...source, path: source.path.replace(/^.*\//, "") } : source;
 }

@@ -33,7 +33,7 @@ function rootFile(path: string, step: RenderedFile["step"], content: string): Re
   return { path, content, mode: 0o644, owner: "root", kind: "whole", step };
 }
 
-/** For the systems of the family whose sources are archived: whoever knows the host asks `osSystemOf` whether it runs one. */
+/** For the systems of the family whose sources are archived: code that knows the host asks `osSystemOf` whether it runs one. */
 function packageSources(placement: Placement, facts: OsFacts): readonly RenderedFile[] {
   const { lab } = placement;
   if (lab.os.yumMirrors.length === 0) return [];

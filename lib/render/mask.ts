@@ -8,7 +8,7 @@ function token(secrets: Secrets): string {
 export const PREVIOUS_TOKEN = "<previous password>";
 export const OTHER_TOKEN = "<another password>";
 
-// The value is the rest of the line: it may be quoted, and a password of somebody else may hold anything. A line may be a comment, or a line of a diff.
+// The value is the rest of the line: it may be quoted, and a password of another origin may hold anything. A line may be a comment, or a line of a diff.
 const SECRET_LINES =
   /^([ \t#+-]*(?:requirepass|masterauth|sentinel[ \t]+(?:auth-pass[ \t]+\S+|sentinel-pass)|tls-(?:client-)?key-file-pass)[ \t]+)(\S.*?)[ \t\r]*$/gim;
 /** `user NAME on >password …`, which Redis writes from 6.0 on: `>` adds, `<` removes; `#` and `!` do the same by the SHA-256 of a password, which is no better. */

@@ -19,7 +19,7 @@ function outcomeOf({ lab, target, host, outcome }: LeaveReport): string {
     case "left":
       return `${host} has left ${lab} on ${target}`;
     case "unknown":
-      return `${host} was no member of ${lab} on ${target}: nothing was to be done`;
+      return `${host} was not a member of ${lab} on ${target}: nothing was to be done`;
     default:
       return outcome satisfies never;
   }

@@ -15,7 +15,7 @@ export function quietProgress(write: (line: string) => void): Progress {
   };
 }
 
-/** A step that ends within this time is told by its end alone; one that speaks is repeated after five of these. In milliseconds. */
+/** A step that ends within this time is reported by its end alone; one that speaks is repeated after five of these. In milliseconds. */
 const PATIENCE_MS = 1_000;
 
 /** A step that has started and not ended. */
@@ -28,7 +28,7 @@ interface Running {
 
 /**
  * One line an event, for logs and CI: `HOST STEP STATE: detail`. Unchanged steps are left out, and of a step that ends at once its beginning; what a step says while it
- * works is told every five seconds.
+ * works is reported every five seconds.
  *
  * @param now milliseconds on any steady clock
  */

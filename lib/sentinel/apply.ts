@@ -124,7 +124,7 @@ const APPLIERS: { readonly [Kind in SentinelAction["kind"]]: SentinelApplier<Kin
   monitor: async (action, { wanted, access, options }) =>
     monitor(action, find(wanted, action.master), await access.client(action.sentinel), options),
   set: ({ sentinel, name, option, value }, { access }) =>
-    told(sentinel, `SENTINEL SET ${name} ${option} ${value}`, async () => sentinelSet(await access.client(sentinel), name, option, value)),
+    order(sentinel, `SENTINEL SET ${name} ${option} ${value}`, async () => sentinelSet(await access.client(sentinel), name, option, value)),
   "await-formed": ({ name }, { wanted, access, options, restarting }) => awaitFormed(name, wanted, access, options, restarting),
   "lift-fence": async ({ instance, minReplicas }, { access }) => lowerFence(await access.client(instance), minReplicas),
 };
@@ -140,8 +140,8 @@ function find(wanted: SentinelWanted, id: string): EngineInstance {
   return found;
 }
 
-/** Runs a command whose error reply is a fault. `command` is what is told of it, without secrets. */
-async function told(instance: string, command: string, run: () => Promise<unknown>): Promise<void> {
+/** Runs a command whose error reply is a fault. `command` is what is reported of it, without secrets. */
+async function order(instance: string, command: string, run: () => Promise<unknown>): Promise<void> {
   try {
     await run();
   } catch (error) {
@@ -169,7 +169,7 @@ async function replicate(
   );
   if (said.role === "master" && said.keys > 0) throw becameData(server.id, said.keys);
   if (restarts) await barReading(client);
-  await told(server.id, `the order to replicate ${master.id}`, () => replicaOf(client, master));
+  await order(server.id, `the order to replicate ${master.id}`, () => replicaOf(client, master));
   await persistRole(client, server.id, options.emit);
   if (restarts) return;
   await waitFor(
@@ -193,10 +193,10 @@ async function monitor(
   const { name, sentinel, quorum } = action;
   const watched = await sentinelMaster(client, name);
   const here = watched !== undefined && addressOf(watched) === addressOf(master);
-  if (watched !== undefined && !here) await told(sentinel, `SENTINEL REMOVE ${name}`, () => sentinelRemove(client, name));
+  if (watched !== undefined && !here) await order(sentinel, `SENTINEL REMOVE ${name}`, () => sentinelRemove(client, name));
   // Both are sent before the first answer, so the sentinel reads them in one turn.
   const results = await Promise.allSettled([
-    ...(here ? [] : [told(sentinel, `SENTINEL MONITOR ${name}`, () => sentinelMonitor(client, name, master, quorum))]),
+    ...(here ? [] : [order(sentinel, `SENTINEL MONITOR ${name}`, () => sentinelMonitor(client, name, master, quorum))]),
     setAuthPass(client, sentinel, name, options.secrets),
   ]);
   const failed = results.find((result) => result.status === "rejected");
@@ -302,7 +302,7 @@ async function repeatPassword(
     const client = await access.client(instance);
     try {
       await setAuthPass(client, instance, name, options.secrets);
-      if (knowsNothing) await told(instance, `SENTINEL RESET ${name}`, () => sentinelReset(client, name));
+      if (knowsNothing) await order(instance, `SENTINEL RESET ${name}`, () => sentinelReset(client, name));
     } catch (error) {
       reasonUnreachable(error);
     }

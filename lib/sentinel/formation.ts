@@ -129,7 +129,7 @@ function otherSentinelGap(
   const gap = (text: string): FormationGap[] => [{ code: "sentinel-missing", instance: sentinel.id, text, towards: other }];
   if (seen === undefined) return gap(`${sentinel.id} does not know ${other.id} yet.`);
   if (down !== undefined) return gap(`${sentinel.id} sees ${other.id} as ${down}.`);
-  // A sentinel that was installed anew has another id: its first hello makes a ghost of the one that is known at its address.
+  // A sentinel that was installed again has another id: its first hello makes a ghost of the one that is known at its address.
   const own = observation.sentinels.get(other.id);
   const isItself = own?.reachable !== true || own.myId === "" || own.myId.slice(0, ID_DIGITS) === seen.runId.slice(0, ID_DIGITS);
   return isItself ? [] : gap(`${sentinel.id} has not heard of the new ${other.id} yet, and knows one that was there before.`);

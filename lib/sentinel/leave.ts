@@ -34,11 +34,11 @@ export type SentinelLeaveAction =
   | { readonly kind: "reset"; readonly sentinel: string; readonly name: string };
 
 export interface SentinelLeavePlan {
-  /** In their order; whoever carries the first out looks again before the next. */
+  /** In their order; after the first is carried out, the layout is observed again before the next. */
   readonly actions: readonly { readonly action: SentinelLeaveAction; readonly summary: string }[];
   /** What forbids it; then there are no actions. */
   readonly refusals: readonly SentinelLeaveRefusal[];
-  /** Declared sentinels that can't be told: they go on counting who left. */
+  /** Declared sentinels that can't be contacted: they go on counting the instance that left. */
   readonly stillKnownBy: readonly string[];
 }
 
@@ -85,7 +85,7 @@ export function planLeave(observation: SentinelLayoutObservation, context: Senti
   };
 }
 
-/** The master by somebody's word, and not by the declaration alone. */
+/** The master by what an instance says, and not by the declaration alone. */
 function presentMaster(observation: SentinelLayoutObservation, watched: WatchedMaster): EngineInstance | undefined {
   const verdict = judgeMaster(observation, watched);
   return "instance" in verdict && verdict.kind !== "declared" ? verdict.instance : undefined;
@@ -155,7 +155,7 @@ function voteRefusals({ declared, all, leaving }: SentinelLeaveContext, isUp: (i
     }));
 }
 
-/** Declared names for which a sentinel still counts somebody who leaves. */
+/** Declared names for which a sentinel still counts an instance that leaves. */
 function namesCounting(
   observation: SentinelLayoutObservation,
   { declared, all, leaving }: SentinelLeaveContext,
@@ -174,7 +174,7 @@ export interface SentinelLeaveOptions extends SentinelApplyOptions {
   readonly stop: (instances: readonly string[]) => Promise<void>;
 }
 
-/** What was done, in sentences, and who could not be told. */
+/** What was done, in sentences, and which instances could not be contacted. */
 export interface SentinelLeaveOutcome {
   readonly done: readonly string[];
   readonly stillKnownBy: readonly string[];

@@ -43,7 +43,7 @@ export function reachableServer(observation: SentinelLayoutObservation, id: stri
 }
 
 /**
- * The current master: what the sentinels say, else the one server that others replicate, else the declared one. Undefined when that is no declared instance, or when
+ * The current master: what the sentinels say, else the one server that others replicate, else the declared one. Undefined when that is not a declared instance, or when
  * several may be meant. A failover that happened is never undone, because nothing else may say who is master.
  *
  * @throws LabError `sentinel.unknown-name`
@@ -60,7 +60,7 @@ export function judgeMaster(observation: SentinelLayoutObservation, watched: Wat
   if (best === undefined) return byReplication(observation, watched) ?? { kind: "declared", instance: watched.master };
   const instance = serverAt(servers, best.view.address, best.view.port);
   if (instance === undefined) return { kind: "foreign", address: addressOf(best.view), by: best.sentinel };
-  // Sentinels that were set up anew (no failover in their memory) next to servers that went through one: the servers know better.
+  // Sentinels that were set up again (no failover in their memory) next to servers that went through one: the servers know better.
   const said = reachableServer(observation, instance.id);
   // Not so in the middle of a failover: its new master is one already, and the sentinels will say so at its end.
   if (best.view.configEpoch === 0 && said?.role === "replica" && !isUnderWay(observation, watched.name)) {

@@ -158,13 +158,13 @@ async function takeFile(node: LiveNode, work: string, access: InstanceAccess, { 
   signal?.throwIfAborted();
   const file = `${node.id.replaceAll(/[^\w.-]/g, "-").replace(/^[.-]+/, "")}-${node.nodeId.slice(0, 8)}.rdb`;
   const path = join(work, file);
-  const told = { at: performance.now() };
+  const reported = { at: performance.now() };
   const snapshot = await writeSnapshot(await access.stream(node.id), path, {
     instance: node.id,
     signal,
     onBytes: (bytes) => {
-      if (performance.now() - told.at < 200) return;
-      told.at = performance.now();
+      if (performance.now() - reported.at < 200) return;
+      reported.at = performance.now();
       emit({ type: "progress", host: node.member.host, step: "backup", detail: `${node.id}: ${megabytes(bytes)}` });
     },
   });

@@ -79,7 +79,7 @@ async function compareWhereverTheyAre(
   );
 }
 
-/** None where the master gives no answer: it is asked again, or whoever comes after it. */
+/** None where the master gives no answer: it is asked again, or the master that comes after it. */
 async function compareAt(master: Master, values: readonly Value[], source: RedisClient, routes: Routes): Promise<readonly Comparison[]> {
   try {
     const { client } = await routes.connectionTo(master);

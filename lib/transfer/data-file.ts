@@ -67,7 +67,7 @@ async function partsOf(manifest: string): Promise<readonly string[]> {
     const found = await lstat(join(dirname(manifest), part)).catch((error: unknown) => {
       throw isAbsent(error) ? noDataFile(manifest, `it names ${part}: ${messageOf(error)}`, { damaged: true }) : fileNotRead(part, error);
     });
-    if (!found.isFile()) throw noDataFile(manifest, `it names ${part}, which is no regular file`, { damaged: true });
+    if (!found.isFile()) throw noDataFile(manifest, `it names ${part}, which is not a regular file`, { damaged: true });
   }
   return parts;
 }

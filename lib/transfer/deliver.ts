@@ -60,7 +60,7 @@ const REPLICA_MS = 5000;
 
 /**
  * Brings values to the masters of their slots, pipelined, and each until it is acknowledged: redirections are followed, and what meets a master that fails is sent again to
- * whoever comes after it.
+ * the master that comes after it.
  *
  * @param before what this import brought for the same keys a moment ago, by place
  * @throws LabError `cluster.not-taken`, `cluster.source-too-new`, `cluster.target-refuses`

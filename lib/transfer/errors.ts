@@ -97,7 +97,7 @@ export function badDatabase(value: number, databases: readonly number[]): LabErr
   return new LabError({
     code: "cluster.bad-database",
     kind: "usage",
-    what: `${value} is no database with keys of the source.`,
+    what: `${value} is not a database with keys of the source.`,
     next: databases.length === 0 ? "The source has no keys at all." : `Name some of ${databases.join(", ")}, or all of them.`,
   });
 }
@@ -252,7 +252,7 @@ export function noBackup(folder: string, why: string, { damaged = false } = {}):
   return new LabError({
     code: "cluster.no-backup",
     kind: damaged ? "refused" : "usage",
-    what: `${folder} is no complete backup: ${why}.`,
+    what: `${folder} is not a complete backup: ${why}.`,
     next: "Name the folder that a backup has made; one whose name holds `.incomplete-` was broken off and can be deleted.",
   });
 }

@@ -11,7 +11,7 @@ import type { KeyOutcome } from "./types.ts";
 /** A key that was moved, or could not even be read. */
 export type MovedKey = Delivered | { readonly key: Buffer; readonly outcome: KeyOutcome };
 
-/** How often a key that changes on its way is sent anew. */
+/** How often a key that changes on its way is sent again. */
 const TRIES = 5;
 
 /**

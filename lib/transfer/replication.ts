@@ -46,7 +46,7 @@ export class SnapshotReader {
     const end = bytes.indexOf(0x0a);
     this.#line = Buffer.concat([this.#line, end < 0 ? bytes : bytes.subarray(0, end)]);
     if (end < 0) {
-      if (this.#line.length > LONGEST_LINE) this.#refuse("it sends something that is no replication stream", arrivals);
+      if (this.#line.length > LONGEST_LINE) this.#refuse("it sends something that is not a replication stream", arrivals);
       return Buffer.alloc(0);
     }
     const line = this.#line.toString("latin1").replace(/\r$/, "");

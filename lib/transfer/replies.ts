@@ -2,7 +2,7 @@
 export type DeliveryVerdict =
   /** The key is there already. */
   | { readonly kind: "busy" }
-  /** The slot is somebody else's: for good, or (`ask`) for this key while its slot is moved. */
+  /** Another node owns the slot: for good, or (`ask`) for this key while its slot is moved. */
   | { readonly kind: "moved" | "ask"; readonly slot: number; readonly address: string; readonly port: number }
   /** Passes by itself: again, after a look at the cluster. */
   | { readonly kind: "passing" }

@@ -34,7 +34,7 @@ export interface RestoreReport {
 }
 
 /**
- * Restores a backup into a cluster, of the same or of another number of masters: each file is loaded by a server of this computer, and its keys go to whoever owns their slots
+ * Restores a backup into a cluster, of the same or of another number of masters: each file is loaded by a server of this computer, and its keys go to the masters that own their slots
  * now. Compared afterwards.
  *
  * @throws LabError `cluster.no-backup`, `cluster.bad-backup`, `cluster.target-not-empty`, and what `startTemporaryServer` and `importKeys` throw

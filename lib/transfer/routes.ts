@@ -30,7 +30,7 @@ const REST_MS = 100;
 /** Longest wait for a cluster to be whole before anything is sent, in milliseconds. One that was just formed needs two seconds. */
 const FIRST_MS = 5000;
 
-/** Who takes the keys of which slot, with a connection to each. Learns from MOVED, and looks at the cluster anew when asked to. */
+/** Who takes the keys of which slot, with a connection to each. Learns from MOVED, and looks at the cluster again when asked to. */
 export class Routes {
   readonly #members: readonly ClusterMember[];
   readonly #access: InstanceAccess;

@@ -12,7 +12,7 @@ export interface Tally {
 
 /** Time between two lines of progress, in milliseconds. */
 const EVERY_MS = 200;
-/** How many keys that were left are kept for the report: memory stays flat, and `onKey` is told of all. */
+/** How many keys that were left are kept for the report: memory stays flat, and `onKey` is called for all. */
 const MOST_LEFT = 100;
 
 export function makeTally(
@@ -25,7 +25,7 @@ export function makeTally(
   let bytes = 0;
   let mortals = 0;
   let done = 0;
-  let told = begin;
+  let reported = begin;
   const seconds = () => (performance.now() - begin) / 1000;
   return {
     get imported() {
@@ -39,8 +39,8 @@ export function makeTally(
       if (mortal && (kind === "imported" || kind === "same")) mortals += 1;
       if ((kind === "conflict" || kind === "refused" || kind === "changed") && left.length < MOST_LEFT) left.push(key);
       onKey?.(key);
-      if (performance.now() - told < EVERY_MS) return;
-      told = performance.now();
+      if (performance.now() - reported < EVERY_MS) return;
+      reported = performance.now();
       const all = Math.max(total(), done);
       emit({
         type: "progress",

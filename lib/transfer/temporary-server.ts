@@ -319,9 +319,9 @@ export function lastWords(log: string): readonly string[] {
   const lines = log.split(/\r?\n/).map((line) => line.trim());
   // `1234:M 01 Jan 10:00:00.000 # Bad file format …`, from 7.0 on with the year.
   const warnings = lines.flatMap((line) => /^\d+:\w \d+ \w+ .*? # (?<text>.*)$/.exec(line)?.groups?.["text"] ?? []);
-  const told = warnings.filter((text) => text !== "" && !CHATTER.test(text));
+  const reported = warnings.filter((text) => text !== "" && !CHATTER.test(text));
   const killed = lines.filter((line) => line.startsWith(KILLED));
-  const said = told.length > 0 ? told : lines.filter((line) => line !== "" && !killed.includes(line));
+  const said = reported.length > 0 ? reported : lines.filter((line) => line !== "" && !killed.includes(line));
   return [...said.slice(-3), ...killed];
 }
 

@@ -48,7 +48,7 @@ export function openTribAccess({ user, password }: TribCredentials, signal: Abor
     client: (id) => pool.client(id),
     connect,
     stream: (id) => connectStream(endpoint(id), dial, options),
-    /** Only what is certain from here: that nobody listens. Whether a node reaches another one can't be told without its host. */
+    /** Only what is certain from here: that nobody listens. Whether a node reaches another one is not known without its host. */
     async probe(_from, address, port) {
       const dialled = await dialDirectly(address, port, NODE_TIMEOUT_MS, signal);
       if ("socket" in dialled) dialled.socket.destroy();

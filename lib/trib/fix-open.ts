@@ -17,7 +17,7 @@ export async function fixOpenSlots(session: TribSession, cluster: TribCluster, o
   let finishing: SlotFix[] = [];
   for (const slot of openSlots) {
     const fix = fixes.get(slot);
-    // One that has to be gathered as well is told by itself.
+    // One that has to be gathered as well is reported by itself.
     if (fix?.verdict.kind === "finish" && fix.actions.length === 1) {
       finishing.push(fix);
       continue;
@@ -69,8 +69,8 @@ export async function fixSlot(session: TribSession, cluster: TribCluster, fix: S
     switch (action.kind) {
       case "move-slots": {
         const teller = tellMoves(session, [{ slot, source: action.source, target: action.target }]);
-        const told = openQuarantine(session, () => teller.note(slot, REPLACING));
-        await apply(session, cluster, [action], { quarantine: told, onSlot: teller.onSlot });
+        const quarantine = openQuarantine(session, () => teller.note(slot, REPLACING));
+        await apply(session, cluster, [action], { quarantine, onSlot: teller.onSlot });
         break;
       }
       case "gather-keys":

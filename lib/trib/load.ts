@@ -73,7 +73,7 @@ function readLook(session: TribSession, look: Look): LiveNode {
 }
 
 function unreachable({ screen, host }: TribSession, shown: string, error: unknown): never {
-  // What was given up is no finding.
+  // What was given up is not a finding.
   host.signal.throwIfAborted();
   screen.endLine();
   screen.xputs(`[ERR] Sorry, can't connect to node ${shown}`);

@@ -17,7 +17,7 @@ export interface PlannedSlot {
   readonly target: string;
 }
 
-/** Slots travel side by side and are told one after the other, in the order of the plan. */
+/** Slots travel side by side and are reported one after the other, in the order of the plan. */
 export interface MoveTeller {
   readonly onSlot: (moved: MovedSlot) => void;
   /** Something to say about a slot before it has arrived. */
@@ -33,7 +33,7 @@ export function plannedSlots({ actions }: Pick<ClusterPlan, "actions">): readonl
 /**
  * `Moving slot 13 from A to B: ` and a dot for each key. A slot that arrives before those in front of it waits for its line.
  *
- * @param before told of each slot just before its line begins
+ * @param before called with each slot just before its line begins
  */
 export function tellMoves(session: TribSession, planned: readonly PlannedSlot[], before: (slot: number) => void = () => {}): MoveTeller {
   const { screen } = session;

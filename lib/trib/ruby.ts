@@ -49,7 +49,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
   "\u001b": "\\e",
 };
 
-/** String#inspect: text that is no UTF-8 byte by byte, `#` before what would interpolate. */
+/** String#inspect: text that is not UTF-8 byte by byte, `#` before what would interpolate. */
 function quoted(bytes: Buffer): string {
   const text = bytes.toString();
   const whole = Buffer.from(text).equals(bytes);

@@ -18,7 +18,7 @@ export interface RedisHostProps {
   readonly domainName: string;
   /** MAC address, in lower case, as the network configuration of cloud-init has it. */
   readonly mac: string;
-  /** What the VM is told at its first boot; nothing secret. */
+  /** What the VM gets at its first boot; nothing secret. */
   readonly cloudInit: CloudInitFiles;
   /** @default 1 */
   readonly vcpus?: number;
@@ -55,7 +55,7 @@ export class RedisHost extends Construct {
       size: disk.toBytes(),
       format: "qcow2",
       dependsOn,
-      // Another size would replace the disk and all that is on it; `redis-lab rebuild` makes disks anew.
+      // Another size would replace the disk and all that is on it; `redis-lab rebuild` makes disks again.
       // And an image that was lost and is made again would replace every disk that lies over it.
       lifecycle: { ignoreChanges: ["size", "base_volume_id"] },
     });
@@ -80,8 +80,8 @@ export class RedisHost extends Construct {
       console: [{ type: "pty", targetType: "serial", targetPort: "0" }],
       // Without it the provider takes spice, which RHEL 9's qemu does not have.
       graphics: { type: "vnc", listenType: "address", listenAddress: "127.0.0.1" },
-      // A change of these would replace the VM: all of them at once, if a synth ran where /dev/kvm is not to be seen, or cloud-init is told something else. A cloud-init disk that
-      // was made anew has the path of the one before.
+      // A change of these would replace the VM: all of them at once, if a synth ran where /dev/kvm is not to be seen, or cloud-init gets something else. A cloud-init disk that
+      // was made again has the path of the one before.
       lifecycle: { ignoreChanges: ["type", "cpu", "disk[1].volume_id"] },
     });
     this.domainId = domain.id;

@@ -153,7 +153,7 @@ test("file systems without modes and without flushing of folders will do", async
   expect(await readIfPresent(join(folder, "file"))).toBe("x");
 });
 
-test("a file that a user names: through a link, and into what is no file", async () => {
+test("a file that a user names: through a link, and into what is not a file", async () => {
   await mkdir(join(folder, "there"));
   await writeFile(join(folder, "there", "plan"), "old");
   await symlink(join(folder, "there", "plan"), join(folder, "link"));

@@ -105,7 +105,7 @@ describe("the file", () => {
     await (await mustTake()).release();
   });
 
-  test.each(["", "{", '{"pid":1}', `${"x".repeat(100_000)}`, "4194303999\n"])("that holds %j is no lock", async (text) => {
+  test.each(["", "{", '{"pid":1}', `${"x".repeat(100_000)}`, "4194303999\n"])("that holds %j is not a lock", async (text) => {
     await (await mustTake()).release();
     await writeFile(file, text);
     await (await mustTake()).release();

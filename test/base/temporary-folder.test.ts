@@ -40,6 +40,6 @@ test("what killed runs left goes, and nothing else", async () => {
   expect((await stat(made)).mode & 0o777).toBe(0o700);
 });
 
-test("a folder that can't be looked through is no reason to fail", async () => {
+test("a folder that can't be looked through is not a reason to fail", async () => {
   await expect(temporaryFolder("load", join(folder, "absent"))).rejects.toMatchObject({ code: "ENOENT" });
 });

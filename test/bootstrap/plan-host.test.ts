@@ -110,7 +110,7 @@ describe("planHost of a managed host", () => {
     const other = { kind: "file" as const, mode: 0o755, owner: "root", group: "root", bytes: 9, modified: 0 };
     const plan = planFor({ ...BARE, paths: new Map([["/usr/bin/redis-cli", other]]) });
     expect(subjects(plan, "install")).not.toContain("/usr/bin/redis-cli");
-    expect(plan.notes).toEqual([expect.stringContaining("/usr/bin/redis-cli belongs to somebody else")]);
+    expect(plan.notes).toEqual([expect.stringContaining("/usr/bin/redis-cli is not the lab's")]);
   });
 
   it("removes its kernel settings from where /etc/sysctl.conf wins, and leaves those of another lab there", () => {
@@ -255,7 +255,7 @@ describe("refusals", () => {
 
     it("is refused where our unit runs another program, but not while it starts", () => {
       const [refusal] = planFor(withUnit({ main: distribution })).refusals;
-      expect(refusal).toMatchObject({ code: "bootstrap.unit-taken", text: expect.stringContaining("which is no build of this lab") });
+      expect(refusal).toMatchObject({ code: "bootstrap.unit-taken", text: expect.stringContaining("which is not a build of this lab") });
       expect(codes(withUnit({ main: OURS }))).toEqual([]);
       expect(codes(withUnit({ main: { ...OURS, exe: "/usr/bin/dash" }, activeState: "activating" }))).toEqual([]);
     });

@@ -50,7 +50,7 @@ test("a second one leaves at once, but for the SIGHUPs of a terminal that is clo
   expect(await send("SIGINT", "SIGTERM")).toBe("130 said, ");
 });
 
-test("a terminal that is gone is no fault of the step, which comes to its end", async () => {
+test("a terminal that is gone is not a fault of the step, which comes to its end", async () => {
   const folder = await mkdtemp(join(tmpdir(), "redis-lab-terminal-"));
   const seen = join(folder, "seen");
   const program = `${STEP}

@@ -63,6 +63,6 @@ test("status loads neither SSH, templates nor the live display, and redis-lab it
   // Of what is done to hosts the two that look: whether a server is ours, and what an instance waits for before its start.
   const hosts = own.filter((name) => /^(bootstrap|render|connection\/ssh)/.test(name));
   expect(hosts.toSorted()).toEqual(["bootstrap/ownership", "bootstrap/start-note"]);
-  // The labs file imports redis-lab: that is this very module, neither transformed nor loaded anew.
+  // The labs file imports redis-lab: that is this very module, neither transformed nor loaded again.
   expect(own.filter((name, index) => own.indexOf(name) !== index)).toEqual([]);
 });

@@ -36,7 +36,7 @@ export class Model {
     return node;
   }
 
-  /** A new node with an empty folder stands at this address; whoever knew the old one knows an identity that is gone. */
+  /** A new node with an empty folder stands at this address; nodes that knew the old one know an identity that is gone. */
   wipe(id: string): void {
     const old = this.#nodes.get(id);
     if (old !== undefined) {
@@ -47,7 +47,7 @@ export class Model {
     this.#nodes.set(id, { nodeId, epoch: 0, slots: new Set(), known: new Set([nodeId]), masterId: undefined, keys: 0, up: true });
   }
 
-  /** Makes nodes know somebody outside. */
+  /** Makes nodes know a node outside. */
   introduceStranger(to: readonly string[], nodeId: string, address: string, port = 6379): void {
     this.#past.set(nodeId, { address, port, slots: new Set(), masterId: undefined, gone: false });
     for (const id of to) this.node(id).known.add(nodeId);

@@ -43,7 +43,7 @@ describe("a new pair", () => {
   });
 });
 
-test("what is no private key, is cut off or needs a passphrase has no public key", () => {
+test("what is not a private key, is cut off or needs a passphrase has no public key", () => {
   const pair = makeKeyPair();
   const protectedPair = makeKeyPair({ protection: { passphrase: "secret words", cipher: "aes256-ctr", rounds: 1 } });
   const cut = pair.private.replace(/\n.{20}(?=.*\n-----END)/, "\n");

@@ -52,7 +52,7 @@ describe.each(SERVER_KINDS)("ports over %s", (kind) => {
   });
 
   it.runIf(kind === "openssh")("tells unreachable addresses from closed ports", async () => {
-    // The connect fails at once, for broadcast is no address of TCP.
+    // The connect fails at once, for broadcast is not an address of TCP.
     expect(await connection.probe("255.255.255.255", 2300)).toBe("unreachable");
   });
 

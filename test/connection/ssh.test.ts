@@ -282,7 +282,7 @@ describe.each(SERVER_KINDS)("over %s", (kind) => {
   });
 
   describe("a broken connection", () => {
-    it("rejects the command that was under way, and connects anew for the next", async () => {
+    it("rejects the command that was under way, and connects again for the next", async () => {
       const cut = connection.run("echo started; sleep 30; echo done", { title: "long work", onLine: () => proxy.cut() });
       await expect(cut).rejects.toMatchObject({ code: "connection.lost", what: expect.stringContaining("long work") });
       const [one, two] = await Promise.all([connection.run("echo 1", { title: "t" }), connection.run("echo 2", { title: "t" })]);

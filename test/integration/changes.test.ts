@@ -112,6 +112,6 @@ test("a setting that needs a restart, and one that leaves the lab, roll through 
   }
   expect(await readFile(confOf("redis-18"), "utf8")).not.toContain("slowlog-max-len");
   expect(await project.call(base, "redis-18", "CLUSTER", "MYID")).toBe(id);
-  // The masters have handed their roles over; that is no drift.
+  // The masters have handed their roles over; that is not a drift.
   expect(changedOf(await project.ok(["up", "cluster"]))).toBe(0);
 });

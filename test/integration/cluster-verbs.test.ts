@@ -176,7 +176,7 @@ describe("moving", () => {
     [["--weight", "nobody=1"], /^64 .*No node "nobody"/s],
     [["--weight", "redis-18=1", "--weight", "redis-18:6379=2"], /^64 .*redis-18:6379 is given two weights/s],
     [["--weight", "redis-18=0", "--weight", "redis-28=0", "--weight", "redis-38=0"], /^64 .*All masters have the weight 0/s],
-    [["--threshold", "0"], /^64 .*0 is no threshold/s],
+    [["--threshold", "0"], /^64 .*0 is not a threshold/s],
   ])("a rebalance with %j is refused", async (words, says) => {
     expect(await fails("rebalance", "cluster", ...words)).toMatch(says);
   });
@@ -284,7 +284,7 @@ describe("interrupted", () => {
     await verb("rebalance", "cluster");
   });
 
-  test("a journal that somebody changed is told, and fix needs none", async () => {
+  test("a journal that was changed is reported, and fix needs none", async () => {
     await cutOff("SIGKILL", "redis-18", "redis-28");
     const folder = join(project.folder, ".redis-lab/cluster/local/journal");
     const [name = ""] = await readdir(folder);

@@ -99,7 +99,7 @@ describe("a cluster", () => {
     expect(changedOf(await project.ok(["up", "cluster"]))).toBe(0);
     expect(await project.call(full, "redis-38", "GET", "foo")).toBe("kept");
     expect((await project.ok(["leave", "cluster", "redis-78"])).stdout).toBe(
-      "redis-78 was no member of cluster on local: nothing was to be done\n",
+      "redis-78 was not a member of cluster on local: nothing was to be done\n",
     );
   });
 

@@ -203,7 +203,7 @@ test("ssh on this computer is a shell in the host's folder, with the lab's Redis
   expect((await project.run(["ssh", "cluster", "redis-18", "--", "exit", "7"])).code).toBe(7);
 });
 
-test("status --watch --json gives a document a line and ends with 130 on Ctrl-C; a reader that leaves is no fault", async () => {
+test("status --watch --json gives a document a line and ends with 130 on Ctrl-C; a reader that leaves is not a fault", async () => {
   const { child, result } = project.start(["status", "cluster", "--watch", "0.2", "--json"]);
   let seen = "";
   child.stdout?.on("data", (chunk: Buffer) => {

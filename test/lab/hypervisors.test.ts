@@ -225,7 +225,7 @@ describe("against every assignment that there is", () => {
     })
     .filter((lab) => lab.layout.kind === "cluster" && lab.layout.masters.length >= 3);
 
-  /** What is wrong with an assignment, in one number: a pair weighs more than all votes. Written down anew, from the words of the design. */
+  /** What is wrong with an assignment, in one number: a pair weighs more than all votes. Written down again, from the words of the design. */
   function wrongs(lab: Lab, at: (host: string) => string | undefined): number {
     const instances = instancesOf(lab);
     const pairs = new Set(

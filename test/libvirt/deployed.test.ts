@@ -108,7 +108,7 @@ describe("the network", () => {
     }
   });
 
-  test("of that name with another id is no case for a repair", () => {
+  test("of that name with another id is not a case for a repair", () => {
     expect(repairs({ networks: [{ ...there, id: "2" }] })).toEqual([]);
   });
 

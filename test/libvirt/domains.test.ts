@@ -42,7 +42,7 @@ test("the definition of a VM that Terraform made", async () => {
   });
 });
 
-test("and of somebody else's, with a file and odd characters", async () => {
+test("and of others, with a file and odd characters", async () => {
   const domain = readDomain(await testXml("domain-of-others.xml"));
   expect(domain.name).toBe("someone else's");
   expect(domain.disks).toEqual([{ target: "vda", device: "disk", pool: undefined, volume: undefined, file: "/srv/other & more.img" }]);
@@ -57,6 +57,6 @@ test("a VM is the lab's by its MAC address, not by its name alone", () => {
   expect(hostOf(lab, named("cluster-redis-18", "52:54:00:00:00:01"))).toBeUndefined();
   expect(hostOf(lab, named("cluster-redis-18"))).toBeUndefined();
   expect(hostOf(lab, named("sentinel-redis-18", macOf("sentinel", "redis-18")))).toBeUndefined();
-  // The lab "cluster-b" has a host redis-18; it is no host b-redis-18 of ours.
+  // The lab "cluster-b" has a host redis-18; it is not a host b-redis-18 of ours.
   expect(hostOf(lab, named("cluster-b-redis-18", macOf("cluster-b", "redis-18")))).toBeUndefined();
 });

@@ -139,7 +139,7 @@ describe("from a server", () => {
   test.each([
     ["what ends too early", 3_000_000, /ended after \d+ of 3000000 bytes/],
     ["what is not there", 404, /the server answered 404/],
-  ])("%s is no image", async (_what, kind, says) => {
+  ])("%s is not an image", async (_what, kind, says) => {
     const url = await serve((_request, response) => {
       if (kind === 404) {
         response.statusCode = 404;

@@ -30,7 +30,7 @@ test("what is left over names the command that removes it, after asking", () => 
   for (const { next } of found) expect(next).toContain("npx redis-lab doctor cluster --fix removes it, after asking.");
 });
 
-test("a VM that runs may be somebody else's deploy", () => {
+test("a VM that runs may be of another deploy", () => {
   const running: Orphan = {
     ...FREE,
     kind: "domain",

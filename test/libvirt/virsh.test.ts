@@ -40,7 +40,7 @@ describe("why a hypervisor can't be asked", () => {
     expect(next("qemu:///system", "Failed to connect socket to '/x': Connection refused")).toContain("systemctl enable --now libvirtd");
   });
 
-  test("what libvirt refuses is no failure of the connection", () => {
+  test("what libvirt refuses is not a failure of the connection", () => {
     expect(connectionFailure("failed to get domain 'nix'")).toBeUndefined();
     expect(connectionFailure("Failed to start domain 't1'\nCannot access storage file '/x': Permission denied")).toBeUndefined();
   });
@@ -111,7 +111,7 @@ describe("the run of a program", () => {
     await program(`sleep 100 & echo $! > ${folder}/pid; wait`);
     await expect(virsh("qemu:///system", ["list"], { timeoutMs: 3_000 })).rejects.toMatchObject({ code: "libvirt.time-out" });
     const pid = Number(await readFile(join(folder, "pid"), "utf8"));
-    // Gone, or dead and not yet buried by whoever inherited it.
+    // Gone, or dead and not yet reaped by the process that inherited it.
     const state = async () => /^State:\s+(\w)/m.exec(await readFile(`/proc/${pid}/status`, "utf8").catch(() => ""))?.[1] ?? "Z";
     await expect.poll(state, { timeout: 60_000 }).toBe("Z");
   });

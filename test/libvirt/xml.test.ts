@@ -27,7 +27,7 @@ test.each([
   expect(xmlBytes(await readXml(text), "s", unit)).toBe(expected);
 });
 
-test("what is no XML is an error", async () => {
+test("what is not XML is an error", async () => {
   await expect(readXml("<a><b></a>")).rejects.toThrow();
   await expect(readXml("")).rejects.toThrow();
 });

@@ -8,7 +8,7 @@ import { TestProject } from "./support/project.ts";
 import { currentValue } from "./support/value.ts";
 import { Writer } from "./support/writer.ts";
 
-// What a lab that runs goes through: another password, other settings, a file that somebody edited, one more host. Clients write meanwhile.
+// What a lab that runs goes through: another password, other settings, a file that was edited by hand, one more host. Clients write meanwhile.
 
 const MASTERS = ["redis-18", "redis-28", "redis-38"] as const;
 /** One key for each shard: slots 12182, 5061 and 6918. */
@@ -102,7 +102,7 @@ test("a setting that needs a restart goes round, and loses no write", async () =
   expect((await project.up()).changed).toBe(0);
 });
 
-test("a unit that somebody edited is planned and fixed", async () => {
+test("a unit that was edited by hand is planned and fixed", async () => {
   const machine = rig.machine("redis-78");
   const before = await processes();
   await machine.exec("sed -i 's/^LimitNOFILE=.*/LimitNOFILE=1000/' /etc/systemd/system/redis-6380.service; systemctl -q disable redis");

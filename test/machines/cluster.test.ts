@@ -181,7 +181,7 @@ test("all machines lose their power: everything is back, and up has nothing to d
   expect(await currentValue(project, "foo")).toBe("a b");
 });
 
-/** Whoever is the master now: the boot settings are there, the cluster heals by itself, and `up` finds nothing to do. */
+/** Whichever instance is the master now: the boot settings are there, the cluster heals by itself, and `up` finds nothing to do. */
 async function expectBack(): Promise<void> {
   await rig.each((machine) => machine.exec("systemctl is-system-running --wait"));
   const up = await project.up();

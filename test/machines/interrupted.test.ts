@@ -87,7 +87,7 @@ async function meanwhile(cli: RunningCli, what: () => Promise<unknown>): Promise
   }
 }
 
-/** Ends the session in the middle of a command, whichever is the next: between two of them redis-lab would connect anew, and nothing would be lost. */
+/** Ends the session in the middle of a command, whichever is the next: between two of them redis-lab would connect again, and nothing would be lost. */
 const END_SESSION = `session=$(pgrep -f '^sshd: root@notty')
 while sleep 0.01; do
   for command in $(pgrep -P "$session"); do

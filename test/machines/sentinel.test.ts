@@ -138,7 +138,7 @@ test("all machines rebooted: the layout is back, and up has nothing to do", asyn
 });
 
 test("a rolling upgrade while a client writes: an old master that would need all data of a newer one is restarted before, and no acknowledged write is lost", async () => {
-  // So small a backlog that whoever misses a moment is sent everything.
+  // So small a backlog that a replica which misses a moment is sent everything.
   await project.declare(await labOf("7.0.15", { settings: { "repl-backlog-size": "16kb" } }));
   const [master = ""] = await mastersSeen();
   const keys = ["one", "two", "three"];

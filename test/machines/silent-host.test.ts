@@ -38,7 +38,7 @@ const VERBS: readonly (readonly [verb: string, ...words: readonly string[]])[] =
   ["cluster backup", "backup"],
 ];
 
-/** They show what they see, with who is absent: that is no failure. */
+/** They show what they see, with who is absent: that is not a failure. */
 const SHOW: ReadonlySet<string> = new Set(["plan", "cluster info", "cluster topology"]);
 
 let rig: Rig;

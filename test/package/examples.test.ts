@@ -89,7 +89,7 @@ test("two-environments: a stack for each, of its own size and with its own state
 
 test("own-stack: what Terraform is given is the recorded stack: the lab's VMs, a VM for clients, a disk, an output", async () => {
   const file = join(folder, "own-stack", "stacks", "labs.ts");
-  // Whether this computer has KVM is no part of it.
+  // Whether this computer has KVM is not a part of it.
   const pinned = `libvirt: { hypervisors: [{ name: "local", domainType: "kvm" }] },\n  layout:`;
   await writeFile(file, (await readFile(file, "utf8")).replace("layout:", pinned));
   const { "//": _, ...cache } = (await stacks("own-stack"))["cache"];

@@ -52,7 +52,7 @@ test("a pid that now belongs to another process does not hold the lock", async (
   expect(await withLock("mine", file, "up", now, async () => "taken over")).toBe("taken over");
 });
 
-test("a corrupt lock is no lock", async () => {
+test("a corrupt lock is not a lock", async () => {
   await withLock("mine", file, "up", now, async () => {});
   await writeFile(file, "{");
   expect(await withLock("mine", file, "up", now, async () => "taken over")).toBe("taken over");

@@ -95,7 +95,7 @@ test("a port that takes connections and answers nothing is given up while it is 
   hole.close();
 });
 
-test("a defect in what dials is no unreachable server", async () => {
+test("a defect in what dials is not an unreachable server", async () => {
   const broken: Dial = () => Promise.reject(new TypeError("undefined is not a function"));
   await expect(connectRedis(server, broken, { passwords: [] })).rejects.toThrow(TypeError);
 });

@@ -140,7 +140,7 @@ describe("replication", () => {
 });
 
 describe("what CONFIG REWRITE leaves", () => {
-  test("is no change, but the settings that we change are", async () => {
+  test("is not a change, but the settings that we change are", async () => {
     const b = use(replica);
     await expect.poll(async () => (await readServerInfo(b)).role, { timeout: 60_000 }).toBe("replica");
     await configSet(b, "hz", 20);

@@ -65,7 +65,7 @@ describe("the repair of yum", () => {
     }
   });
 
-  test("keeps the order of the trees: fastestmirror would sort them anew", () => {
+  test("keeps the order of the trees: fastestmirror would sort them again", () => {
     expect(readIni(fileOf("/etc/yum/pluginconf.d/fastestmirror.conf").content)).toEqual(new Map([["main", new Map([["enabled", ["0"]]])]]));
   });
 
@@ -130,7 +130,7 @@ describe("the unit of transparent huge pages", () => {
     expect(complaintsOf219(content)).toEqual([]);
   });
 
-  test("sets them when it is run as systemd runs it, and is no failure where it may not", () => {
+  test("sets them when it is run as systemd runs it, and is not a failure where it may not", () => {
     const switched = join(folder, "by-unit");
     const command = /^ExecStart=\/bin\/sh -c '(.*)'$/m.exec(content)?.[1]?.replaceAll(THP_FILE, switched) ?? "exit 9";
     execFileSync("/bin/sh", ["-c", command]);

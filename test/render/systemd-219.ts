@@ -42,7 +42,7 @@ const TRAPS: readonly { readonly directive: RegExp; readonly value: RegExp; read
   {
     directive: /^Exec/,
     value: /^[-@]*[^-@/]/,
-    why: "is no absolute path, and +, ! and : are no prefixes: the line is dropped, and without ExecStart the unit is refused",
+    why: "is not an absolute path, and +, ! and : are no prefixes: the line is dropped, and without ExecStart the unit is refused",
   },
   { directive: /^Type$/, value: /^(?!(simple|forking|oneshot|dbus|notify|idle)$)/, why: "is ignored" },
   { directive: /^Restart$/, value: /^(?!(no|on-success|on-failure|on-abnormal|on-watchdog|on-abort|always)$)/, why: "is ignored" },

@@ -61,7 +61,7 @@ const CASES: readonly Case[] = [
   },
   { name: "formed: nothing", seen: seen(server(a), server(b, a), server(c, a)), master: "replicas a:6379" },
   {
-    name: "a master that is not the declared one is no difference",
+    name: "a master that is not the declared one is not a difference",
     seen: seen(server(a, b), server(b), server(c, b)),
     master: "replicas b:6379",
   },

@@ -22,7 +22,7 @@ test("a host that failed is told with what, why and what to do, line by line, an
   );
 });
 
-test("as data all parts are there; a defect of redis-lab is no failure of a host", () => {
+test("as data all parts are there; a defect of redis-lab is not a failure of a host", () => {
   expect(hostFailure("redis-38", undefined, error)).toEqual({
     host: "redis-38",
     step: undefined,

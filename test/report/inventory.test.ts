@@ -56,7 +56,7 @@ describe("VMs for ssh", () => {
     expect(sshReads(config)?.get("user") ?? "centos").toBe("centos");
   });
 
-  test("a % in a path is no token of ssh's", async () => {
+  test("a % in a path is not a token of ssh's", async () => {
     const config = await inventory("qemu:///system", "ssh-config", {}, "/keys/%h 100%done");
     const read = sshReads(config);
     // ssh -G prints key files as they are written.

@@ -58,7 +58,7 @@ test("one value that differs is shown with its host, wherever it stands", () => 
   expect(lines).toContain("redis-2");
 });
 
-test("the name of another host is no name of its own", () => {
+test("the name of another host is not a name of its own", () => {
   const follows = (master: string) => ({ notes: [`follows ${master}`] });
   const lines = shown([hostOf(1, follows("redis-1")), hostOf(11, follows("redis-1"))]);
   expect(lines.filter((line) => line.includes("+maxmemory"))).toHaveLength(2);

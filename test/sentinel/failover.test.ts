@@ -41,7 +41,7 @@ class Writer {
         await new Promise((resolve) => setTimeout(resolve, 2));
       } catch (error) {
         this.errors.add(error instanceof RedisReplyError ? error.code : "connection");
-        // A refused write asks nobody anew: the worst client, which stays with the old master as long as it lets it.
+        // A refused write asks nobody again: the worst client, which stays with the old master as long as it lets it.
         if (!(error instanceof RedisReplyError) || error.code !== "NOREPLICAS") {
           this.client?.close();
           this.client = undefined;
@@ -67,7 +67,7 @@ class Writer {
 }
 
 /**
- * Somebody else, who orders a failover of their own between the answers of the servers and that of a sentinel, in the first look at the layout after an event with `text`.
+ * Another client, which orders a failover of its own between the answers of the servers and that of a sentinel, in the first look at the layout after an event with `text`.
  * `orders` are the engine's.
  */
 function withInterloper(
@@ -80,8 +80,8 @@ function withInterloper(
     if (command.startsWith("SENTINEL FAILOVER")) orders.push(command);
     if (armed && id === "a:26379" && command === "SENTINEL MASTERS") {
       armed = false;
-      await waitFor(() => orderTaken(lab), { what: "the order of somebody else to be taken", timeoutMs: 60_000 });
-      await waitFor(() => failedOver(lab), { what: "the failover of somebody else", timeoutMs: 60_000 });
+      await waitFor(() => orderTaken(lab), { what: "the order of another client to be taken", timeoutMs: 60_000 });
+      await waitFor(() => failedOver(lab), { what: "the failover of another client", timeoutMs: 60_000 });
     }
     return next();
   });
@@ -135,7 +135,7 @@ describe.concurrent("failover of real servers", () => {
     );
     // One failover is enough.
     wanted = await lab.setDownAfter(calm, calm.masters[0]!.downAfterMs);
-    // It comes back as the master that it was, with its keys: its file was written anew.
+    // It comes back as the master that it was, with its keys: its file was written again.
     await lab.server("a");
     await lab.call("a:6379", "SET", "only-here", "value");
     await waitFor(
@@ -195,7 +195,7 @@ describe.concurrent("failover of real servers", () => {
     expect(new Set(seen.map((address) => String(address)))).toEqual(new Set([`${lab.instances.get(next)!.address},6379`]));
   });
 
-  test("a failover by somebody else, while a sentinel is slow to answer, is not followed by another one", async ({ onTestFinished }) => {
+  test("a failover by another client, while a sentinel is slow to answer, is not followed by another one", async ({ onTestFinished }) => {
     const { lab, wanted } = await TestLayout.formed(THREE, onTestFinished);
     const { access, emit, orders } = withInterloper(lab, "is asked to fail over");
     const next = await failOverFenced("mymaster", wanted, access, { ...lab.options, emit });
@@ -206,7 +206,7 @@ describe.concurrent("failover of real servers", () => {
     expect(observation.sentinels.get("a:26379")).toMatchObject({ masters: [{ configEpoch: 1 }] });
   });
 
-  test("a failover by somebody else, while the replicas catch up, ends the attempt; the old master takes no writes again", async ({
+  test("a failover by another client, while the replicas catch up, ends the attempt; the old master takes no writes again", async ({
     onTestFinished,
   }) => {
     const { lab, wanted } = await TestLayout.formed(THREE, onTestFinished);

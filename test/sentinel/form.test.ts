@@ -118,7 +118,7 @@ describe.concurrent("forming a layout of real servers", () => {
     );
   });
 
-  test("a sentinel that was installed anew is not taken for the one that was there before", async ({ onTestFinished }) => {
+  test("a sentinel that was installed again is not taken for the one that was there before", async ({ onTestFinished }) => {
     const { lab, wanted } = await TestLayout.formed({ servers: ["a", "b"], sentinels: ["a", "b", "c"] }, onTestFinished);
     await lab.running.get("c:26379")!.stop({ signal: "SIGKILL" });
     lab.running.delete("c:26379");

@@ -187,7 +187,7 @@ const cases: readonly Case[] = [
     actions: ["await"],
   },
   {
-    what: "sentinels set up anew beside servers that were failed over",
+    what: "sentinels set up again beside servers that were failed over",
     seen: observation([server(a, b), server(b), server(c, b)], watching(a)),
     master: "b",
     actions: [...monitors, "await"],

@@ -35,7 +35,7 @@ test("a program that is not on the PATH is named with its use and its cure", () 
   ]);
 });
 
-test("a file that can't be executed is no program", async () => {
+test("a file that can't be executed is not a program", async () => {
   const path = join(folder, "plain");
   await mkdir(path);
   await writeFile(join(path, "npx"), "");

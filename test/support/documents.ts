@@ -47,7 +47,7 @@ function faultsOf(text: string, verb: string | undefined, code: number): readonl
   try {
     document = JSON.parse(text);
   } catch (error) {
-    return [`it is no JSON: ${String(error)}`];
+    return [`it is not JSON: ${String(error)}`];
   }
   const failed = code !== 0 && typeof document === "object" && document !== null && "error" in document;
   if (!failed && verb === undefined) return ["it is of no verb, and of no error"];

@@ -188,7 +188,7 @@ export const WRITERS: Readonly<Record<string, string>> = {
   "lib/base/atomic.ts": "it is what the others use",
   "lib/base/file-lock.ts": "a lock says who has it, for people alone",
   "lib/base/temporary-folder.ts": "it makes the temporary folders, for all",
-  "lib/connection/known-hosts.ts": "host keys are added with one write, and half of one is no key",
+  "lib/connection/known-hosts.ts": "host keys are added with one write, and half of one is not a key",
   "lib/connection/ssh.ts": "a download, into the temporary file of replaceFile",
   "lib/connection/ssh-config.ts": "what ssh is asked with, in a temporary folder",
   "lib/connection/local.ts": "a script that is too long for an argument, in a temporary folder",

@@ -35,7 +35,7 @@ export class Upgrade {
     return new Upgrade(await makeProject(), wanted, { ...wanted, redis });
   }
 
-  /** A client that writes to whoever takes writes. From 6.2 on a replica hears of these by a word that older ones do not know (SET with PXAT). */
+  /** A client that writes to the instance that takes writes. From 6.2 on a replica hears of these by a word that older ones do not know (SET with PXAT). */
   writer(): Writer {
     const { network, hosts, name } = this.wanted;
     return startWriter({

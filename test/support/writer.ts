@@ -66,7 +66,7 @@ export function startWriter(options: WriterOptions): Writer {
           continue;
         }
         if (error instanceof Error && "code" in error && error.code === "redis.wrong-password") refusedPasswords += 1;
-        // Gone, loading, fenced or without its cluster: somebody else may know more.
+        // Gone, loading, fenced or without its cluster: another node may know more.
         if (!running && acknowledged.size === 0) throw error;
         turn += 1;
         at = options.endpoints[turn % options.endpoints.length] ?? at;

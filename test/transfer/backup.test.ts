@@ -102,7 +102,7 @@ describe("a check", () => {
       "F: It is missing.",
     ]);
     await expect(restore(made)).rejects.toMatchObject({ code: "cluster.bad-backup", what: expect.stringContaining("It is missing.") });
-    // Somebody exchanged two slots in the manifest: only the keys tell.
+    // Two slots in the manifest were exchanged: only the keys tell.
     const { folder: other, manifest: swapped } = await backup("c");
     const [a, b, c] = swapped.masters;
     const text = JSON.stringify({ ...swapped, masters: [{ ...a, slots: b?.slots }, { ...b, slots: a?.slots }, c] });

@@ -142,7 +142,7 @@ describe("AOF", () => {
   });
 });
 
-describe("what is no file of data", () => {
+describe("what is not a file of data", () => {
   test.each([
     ["not there", "absent.rdb", /ENOENT/],
     ["empty", "empty", /it is empty/],
@@ -168,7 +168,7 @@ describe("what is no file of data", () => {
   });
 });
 
-test("the server ends, and its folder goes, when whoever started it is killed", async () => {
+test("the server ends, and its folder goes, when the process that started it is killed", async () => {
   const script = join(folder, "starter.ts");
   const at = (path: string) => JSON.stringify(new URL(`../../lib/transfer/${path}`, import.meta.url).pathname);
   await writeFile(

@@ -238,7 +238,7 @@ describe("databases", () => {
   test("one that has no keys is named", async () => {
     await expect(importInto(lab, outside.client, { databases: [0, 5] })).rejects.toMatchObject({
       code: "cluster.bad-database",
-      what: expect.stringContaining("5 is no database with keys"),
+      what: expect.stringContaining("5 is not a database with keys"),
       next: "Name some of 0, 1, 9, or all of them.",
     });
   });

@@ -40,7 +40,7 @@ test.each([
   ["no digest", formatManifest(MANIFEST).replace(/a{64}/, "a"), /sha256/],
 ])("%s", (_what, text, why) => {
   expect(() => parseManifest(text, "/b")).toThrow(why);
-  expect(() => parseManifest(text, "/b")).toThrow("/b is no complete backup");
+  expect(() => parseManifest(text, "/b")).toThrow("/b is not a complete backup");
 });
 
 test("slots that no file has, or two, and files that two masters have", () => {

@@ -62,7 +62,7 @@ test.each([
 });
 
 test("something that sends no lines is given up", () => {
-  expect(read(Buffer.alloc(5000, "x")).end).toBe("it sends something that is no replication stream");
+  expect(read(Buffer.alloc(5000, "x")).end).toBe("it sends something that is not a replication stream");
 });
 
 test("a stream that ends too early has no end", () => {

@@ -184,5 +184,5 @@ test.each([
   expect(selected.map(({ database }) => database)).toEqual([0, 3]);
   expect(selected.filter((each) => each.imported).map(({ database }) => database)).toEqual(imported);
   expect(selectDatabases(new Map())).toEqual([]);
-  expect(() => selectDatabases(keys, [0, 7])).toThrow("7 is no database");
+  expect(() => selectDatabases(keys, [0, 7])).toThrow("7 is not a database");
 });

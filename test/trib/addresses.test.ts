@@ -11,9 +11,12 @@ test.each([
   expect(parseAddress(text)).toEqual(address);
 });
 
-test.each(["", "7000", "redis-18", ":7000", "redis-18:", "redis-18:port", "redis-18:0", "redis-18:70000"])("%s is no address", (text) => {
-  expect(parseAddress(text)).toBeUndefined();
-});
+test.each(["", "7000", "redis-18", ":7000", "redis-18:", "redis-18:port", "redis-18:0", "redis-18:70000"])(
+  "%s is not an address",
+  (text) => {
+    expect(parseAddress(text)).toBeUndefined();
+  },
+);
 
 test("names become addresses; an IP address stays what it is", async () => {
   expect(await resolveHost("localhost")).toMatch(/^(127\.0\.0\.1|::1)$/);

@@ -13,7 +13,7 @@ afterAll(async () => {
   await removeFolders();
 });
 
-test("nodes without a password take whoever has one", async () => {
+test("nodes without a password are asked by the side that has one", async () => {
   for (const name of NAMES) await call(lab, name, "CONFIG", "SET", "requirepass", "");
   for (const environment of [{}, { REDISCLI_AUTH: "of no use here" }]) {
     const argv = ["reshard", "--from", "all", "--to", await idOf(lab, "m1"), "--slots", "2", "--yes", at(lab, "m1")];

@@ -101,7 +101,7 @@ test("no secret in Terraform's state, in its plan, or in what cdktf wrote", asyn
   expect(key.length).toBeGreaterThan(60);
   expect(await project.filesWith(await project.password(LAB))).toEqual([]);
   expect(await project.filesWith(key)).toEqual([]);
-  // What is looked for would be found: the state and the plan are there, and hold what is no secret.
+  // What is looked for would be found: the state and the plan are there, and hold what is not a secret.
   expect((await project.filesWith("192.168.1.18")).map((file) => file.slice(project.folder.length + 1)).sort()).toEqual(
     expect.arrayContaining([`cdktf.out/stacks/${LAB}/cdk.tf.json`, `terraform.${LAB}.tfstate`]),
   );
@@ -191,7 +191,7 @@ test("memory of several hosts at once is refused with the way to it, which keeps
   expect(await project.plan(LAB)).toEqual([]);
 });
 
-test("rebuild makes the disks anew in place, and Terraform finds nothing to do", async () => {
+test("rebuild makes the disks again in place, and Terraform finds nothing to do", async () => {
   const vms = await domainIds();
   const rebuild = await project.redisLab("rebuild", LAB, "--yes");
   console.log(`cluster, rebuild: ${rebuild.seconds.toFixed(0)} s; first deploy: ${firstDeploy.toFixed(0)} s`);

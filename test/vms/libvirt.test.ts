@@ -162,7 +162,7 @@ describe("VMs that Terraform made", () => {
     });
   });
 
-  test("get a disk anew in place: another file, the same domain, and an empty plan", async () => {
+  test("get a disk again in place: another file, the same domain, and an empty plan", async () => {
     const vm = vmOf(lab());
     const file = join(poolFolder, `${vm.domainName}.qcow2`);
     const [before, domain] = [(await stat(file)).ino, await id(vm)];

@@ -107,7 +107,7 @@ describe("on one hypervisor", () => {
     expect(await project.plan("blank")).toEqual(["delete+create terraform_data.Preflight"]);
   });
 
-  test("a VM that was made smaller in place, as a rolling rebuild does, is no change", async () => {
+  test("a VM that was made smaller in place, as a rolling rebuild does, is not a change", async () => {
     await run("virsh", ["destroy", "blank-redis-38"]);
     for (const command of ["setmaxmem", "setmem"]) await run("virsh", [command, "blank-redis-38", "48M", "--config"]);
     await run("virsh", ["start", "blank-redis-38"]);
@@ -165,13 +165,13 @@ describe("on one hypervisor", () => {
     expect((await volumes()).filter((name) => name.includes("redis-48"))).toEqual([]);
   });
 
-  test("another key makes the cloud-init disks anew, and leaves the VMs that run alone", async () => {
+  test("another key makes the cloud-init disks again, and leaves the VMs that run alone", async () => {
     const before = await running();
     await rm(join(project.folder, ".redis-lab/blank"), { recursive: true });
     await project.synth(blank());
     expect(await project.plan("blank")).toEqual([
       ...NUMBERS.map((number) => `delete+create libvirt_volume.here_redis-${number}_cloud-init`),
-      // The password was made anew with the key.
+      // The password was made again with the key.
       "delete+create terraform_data.Bootstrap",
     ]);
     await apply();

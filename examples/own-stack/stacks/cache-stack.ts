@@ -25,7 +25,7 @@ export class CacheStack extends LabStack {
       size: Size.gibibytes(10).toBytes(),
       dependsOn,
     });
-    // A VM that is no host of the lab: redis-lab makes it, and leaves what runs on it to you.
+    // A VM that is not a host of the lab: redis-lab makes it, and leaves what runs on it to you.
     const plan = planVms(lab);
     const vm = { host: "clients", domainName: `${lab.name}-clients`, address: "10.34.0.100", mac: macOf(lab.name, "clients") };
     new RedisHost(this, vm.host, {

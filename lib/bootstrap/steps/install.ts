@@ -49,7 +49,7 @@ export function installNotes(facts: HostFacts, { placement, host }: HostWanted):
   if (!placement.capabilities.managesHost) return [];
   return [...commandLinks(host.paths, placement)]
     .filter(([link, target]) => facts.paths.has(link) && facts.paths.get(link)?.target !== target)
-    .map(([link, target]) => `${link} belongs to somebody else and stays as it is; redis-lab's program is ${target}`);
+    .map(([link, target]) => `${link} is not the lab's and stays as it is; redis-lab's program is ${target}`);
 }
 
 /** What can't be installed over what is there. */

@@ -12,7 +12,7 @@ import { placementOf, type VerbContext } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
 
 /**
- * One command from the words, or a prompt (lines of standard input where that is no terminal). Replies are the server's own, MOVED included. What redis-cli alone does is
+ * One command from the words, or a prompt (lines of standard input where that is not a terminal). Replies are the server's own, MOVED included. What redis-cli alone does is
  * left to it: its prompt, its options, and commands whose reply does not end. Single commands are ours, so that an error of the server ends with 1 whatever its version.
  */
 export async function cli(
@@ -54,7 +54,7 @@ function isPrompt(command: readonly string[], width: number | undefined): boolea
   return command.length === 0 && process.stdin.isTTY === true && width !== undefined;
 }
 
-/** A server that shuts down answers by closing the connection: that is no failure, as it is none to redis-cli. */
+/** A server that shuts down answers by closing the connection: that is not a failure, as it is none to redis-cli. */
 async function answerOf(client: RedisClient, command: readonly Argument[]): Promise<TypedReply | undefined> {
   try {
     return await client.callTyped(command, { timeoutMs: LONGEST_REPLY_MS });

@@ -54,7 +54,7 @@ export async function applyCluster(
   }
 }
 
-/** What is told of actions that are done together. */
+/** What is reported of actions that are done together. */
 interface ReportedStep extends Pick<Extract<LabEvent, { type: "step" }>, "changes" | "hosts"> {
   readonly host?: string | undefined;
   readonly summary: string;
@@ -167,7 +167,7 @@ async function agree(
   let nextDiagnosis = started + pause;
   let last: Agreement | undefined;
   let missing = "";
-  let told: string | undefined;
+  let reported: string | undefined;
   let completeUntil = started;
   const reached = (agreement: Agreement) => (goal === "joined" ? joined(agreement) : formed(agreement));
   try {
@@ -199,8 +199,8 @@ async function agree(
         what: goal === "joined" ? "the nodes to know each other" : "the cluster to agree",
         timeoutMs,
         onPending: (detail) => {
-          if (detail !== told) options.emit({ type: "progress", host: undefined, step: "layout", detail });
-          told = detail;
+          if (detail !== reported) options.emit({ type: "progress", host: undefined, step: "layout", detail });
+          reported = detail;
         },
         signal: options.signal,
       },

@@ -141,7 +141,7 @@ async function promote(
   const again = Math.max(SERVER_GIVES_UP_MS, 2 * nodeTimeout) + 1000;
   let sent = Number.NEGATIVE_INFINITY;
   let missing = "an answer";
-  let told: string | undefined;
+  let reported: string | undefined;
   try {
     await waitFor(
       async () => {
@@ -162,8 +162,8 @@ async function promote(
         timeoutMs,
         intervalMs: 50,
         onPending: (detail) => {
-          if (detail !== told) emit({ type: "progress", host: replica.member.host, step: "layout", detail });
-          told = detail;
+          if (detail !== reported) emit({ type: "progress", host: replica.member.host, step: "layout", detail });
+          reported = detail;
         },
         signal,
       },

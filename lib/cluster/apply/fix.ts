@@ -127,7 +127,7 @@ export async function applyFix(
   const apply = { ...options, move: { conflict: "keep-source" as const, ...options.move } };
   for (let round = 0; ; round += 1) {
     const { fixes, rescues, hopeless, stranded, ghosts, topology, cluster } = await findSlotFaults(members, access);
-    // What was given up is no finding.
+    // What was given up is not a finding.
     options.signal?.throwIfAborted();
     const [rescue] = rescues;
     if (rescue !== undefined && round < ROUNDS) {

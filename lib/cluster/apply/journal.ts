@@ -134,7 +134,7 @@ export async function removeUnbegun(folder: string): Promise<void> {
   for (const file of (await readJournals(folder)).unbegun) await rm(file, { force: true });
 }
 
-/** Puts a journal aside, beside where it was and under a name that is no journal's. @returns that path */
+/** Puts a journal aside, beside where it was and under a name that is not a journal's. @returns that path */
 export async function setAside({ file }: Pick<CorruptJournal, "file">): Promise<string> {
   const taken = (path: string) =>
     stat(path).then(

@@ -34,7 +34,7 @@ export interface ClusterLeavePlan {
   readonly actions: readonly { readonly action: ClusterLeaveAction; readonly summary: string }[];
   /** What forbids it; then there are no actions. */
   readonly refusals: readonly ClusterLeaveRefusal[];
-  /** Declared instances that can't be told to forget: they go on knowing the node. */
+  /** Declared instances that can't be contacted to forget it: they go on knowing the node. */
   readonly stillKnownBy: readonly string[];
 }
 
@@ -234,7 +234,7 @@ export interface ClusterLeaveOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What was done, in sentences, and who could not be told. */
+/** What was done, in sentences, and which instances could not be contacted. */
 export interface ClusterLeaveOutcome {
   readonly done: readonly string[];
   readonly stillKnownBy: readonly string[];

@@ -29,7 +29,7 @@ export const MEMBER_APPLIERS: ClusterAppliers<MemberAction["kind"] | "replicate"
   reset,
   async "fail-over"({ master, to }, { members, access, options }) {
     const lastFailoverAt = options.failovers?.lastOf(master);
-    // What it waits for is told; the step is told by who applies the plan.
+    // What it waits for is reported here; the step is reported where the plan is applied.
     const emit: Emit = (event) => (event.type === "progress" ? options.emit(event) : undefined);
     await failOverMaster(master, members, access, {
       emit,
@@ -52,7 +52,7 @@ function timing({ signal, timeoutMs }: ClusterApplyOptions) {
   return { signal, timeoutMs };
 }
 
-/** Complete when the node knows nobody, and nobody knows it: whoever was in a handshake with it would otherwise bring it back, under its new id. */
+/** Complete when the node knows nobody, and nobody knows it: a node that was in a handshake with it would otherwise bring it back, under its new id. */
 async function reset(
   { instance }: ClusterActionOf<"reset">,
   { members, access, options: { signal, timeoutMs = FORGETTING_MS } }: ClusterApplyContext,
@@ -77,7 +77,7 @@ async function reset(
 /** How long a node may take to get to know its master, in milliseconds: a handshake of the two. */
 const ACQUAINTANCE_MS = 10_000;
 
-/** Whoever does not know its master yet is introduced to it: CLUSTER REPLICATE takes nobody else. */
+/** A replica that does not know its master yet is introduced to it: CLUSTER REPLICATE takes only a node that is known. */
 async function replicate(
   { instance, master }: ClusterActionOf<"replicate">,
   { members, access, options: { signal } }: ClusterApplyContext,

@@ -17,7 +17,7 @@ export interface ClusterApplyOptions {
     lastOf(instance: string): number | undefined;
     record(instances: readonly string[]): Promise<void>;
   };
-  /** Told what each group of moves came to. */
+  /** Called with what each group of moves came to. */
   readonly onMoved?: (report: MoveReport) => void;
 }
 

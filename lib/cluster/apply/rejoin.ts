@@ -61,7 +61,7 @@ export async function agreed(nodes: readonly LiveNode[], access: InstanceAccess,
   if (missing !== undefined) throw notReady([{ text: `The nodes do not agree yet: ${missing}.` }]);
 }
 
-/** A copy of a large data set takes its time, and is no part of what has to be right: it is waited for, and goes on when the time is over. */
+/** A copy of a large data set takes its time, and is not a part of what has to be right: it is waited for, and goes on when the time is over. */
 async function inStep(member: ClusterMember, access: InstanceAccess, { signal, timeoutMs = 60_000 }: ClusterApplyOptions): Promise<void> {
   const look = async (): Promise<Attempt<undefined>> => {
     const node = (await observeCluster([member], access)).nodes.get(member.id);

@@ -68,7 +68,7 @@ async function claim(
   return true;
 }
 
-/** Both in one transaction: an importing node keeps the keys of a slot when it hears that the slot is somebody else's. */
+/** Both in one transaction: an importing node keeps the keys of a slot when it hears that another node owns the slot. */
 async function disown(
   { instance, owner, slots }: ClusterActionOf<"disown-slots">,
   { members, access }: ClusterApplyContext,
@@ -119,9 +119,9 @@ async function close(
 ): Promise<boolean> {
   const { nodeId } = await lookAt(owner, members, access);
   const wanted = [...eachSlot(slots)];
-  // A node with an open slot heard nothing of a new owner meanwhile, so it is told.
-  const told = instance === owner ? [] : wanted.map((slot) => ["CLUSTER", "SETSLOT", slot, "NODE", nodeId]);
-  await all(instance, [...wanted.map((slot) => ["CLUSTER", "SETSLOT", slot, "STABLE"]), ...told], access);
+  // A node with an open slot heard nothing of a new owner meanwhile, so it is sent the owner.
+  const reported = instance === owner ? [] : wanted.map((slot) => ["CLUSTER", "SETSLOT", slot, "NODE", nodeId]);
+  await all(instance, [...wanted.map((slot) => ["CLUSTER", "SETSLOT", slot, "STABLE"]), ...reported], access);
   return true;
 }
 

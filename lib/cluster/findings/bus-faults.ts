@@ -19,7 +19,7 @@ const PROBES_AT_ONCE = 16;
 
 /**
  * Names the reasons why nodes do not join: wrong announced addresses, the wrong first word of `bind`, bus ports that can't be reached from another host (tried from each
- * host to each other, so in both directions). `handshake-stuck` is the only one that may be a matter of time; all others stay until somebody fixes them.
+ * host to each other, so in both directions). `handshake-stuck` is the only one that may be a matter of time; all others stay until they are fixed.
  */
 export async function findBusFaults(nodes: readonly LiveNode[], access: InstanceAccess): Promise<BusFault[]> {
   const faults = [
@@ -102,7 +102,7 @@ async function ports(nodes: readonly LiveNode[], access: InstanceAccess): Promis
   const results = await Promise.all(
     nodes.map(async (to): Promise<BusFault[]> => {
       const { address, port } = to.member;
-      // A different announced bus port is right where a cluster-port or a mapping says so; it is believed as long as somebody answers there.
+      // A different announced bus port is right where a cluster-port or a mapping says so; it is believed as long as a server answers there.
       const announced = to.self.busPort === 0 ? port + BUS_OFFSET : to.self.busPort;
       const tries = await Promise.all(
         nodes
@@ -140,7 +140,7 @@ function closedPort(to: LiveNode, busPort: number, failed: readonly { from: Live
   };
 }
 
-/** A node that is met answers to the address from which it was called; where that is no address of an instance, the caller leaves by a wrong one. */
+/** A node that is met answers to the address from which it was called; where that is not an address of an instance, the caller leaves by a wrong one. */
 function strangeCallers(nodes: readonly LiveNode[]): BusFault[] {
   const calls = nodes.flatMap(({ id, view }) =>
     view
@@ -152,7 +152,7 @@ function strangeCallers(nodes: readonly LiveNode[]): BusFault[] {
     return {
       kind: "wrong-announce",
       instance: called[0] ?? "",
-      text: `${called.join(", ")} ${byCount(called.length, "was", "were")} called from ${address}, which is no address of an instance of this lab: the caller announces it, or its connections leave from there.`,
+      text: `${called.join(", ")} ${byCount(called.length, "was", "were")} called from ${address}, which is not an address of an instance of this lab: the caller announces it, or its connections leave from there.`,
       next: "Let every instance call from its own address: first in `bind`, from Redis 7.0 on in `bind-source-addr`, or announced by cluster-announce-ip.",
     };
   });

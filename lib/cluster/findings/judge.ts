@@ -11,7 +11,7 @@ export interface Declaration {
 }
 
 /**
- * The one judge: everything that is not as declared or not healthy in a cluster, whoever looks at it. What was discovered besides the declared members was looked at with them, and is judged as what it
+ * The one judge: everything that is not as declared or not healthy in a cluster, whichever verb looks at it. What was discovered besides the declared members was looked at with them, and is judged as what it
  * is, a node that the lab does not know. Pure.
  */
 export function judgeCluster(

@@ -94,7 +94,7 @@ function doubtAbout({ why, nodeId, heirs }: Omit<LostMaster, "doubt">, cluster: 
   const sure = owners.filter(({ view }) => view.some(({ id, flags }) => id === nodeId && flags.has("fail"))).length;
   const all = owners.length + lost;
   if (sure * 2 > all) return undefined;
-  return `${sure} of the ${all} masters with slots ${sure === 1 ? "answers and takes" : "answer and take"} it for failed, which is no majority; it may be at work where it can't be seen from here`;
+  return `${sure} of the ${all} masters with slots ${sure === 1 ? "answers and takes" : "answer and take"} it for failed, which is not a majority; it may be at work where it can't be seen from here`;
 }
 
 /** Without an address it is known by its place: a declared instance of the same shard that has no place in the cluster; without a replica to tell the shard, the declared master of the slots. */

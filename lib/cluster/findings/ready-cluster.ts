@@ -60,7 +60,7 @@ export async function awaitReadyCluster(
         });
         if (last === undefined) return { done: false, missing: "an answer of any instance" };
         const found = judge(last);
-        // Only a view passes by itself, unless somebody else fixes the rest.
+        // Only a view passes by itself, unless another run fixes the rest.
         if (!patient && found.some(({ code }) => code === "open-slot" || code === "uncovered-slots")) throw notReady(found);
         return found.length === 0 ? { done: true, value: last } : { done: false, missing: found.map(({ text }) => text).join(" ") };
       },

@@ -41,7 +41,7 @@ export function replicationFindings(topology: Topology, cluster: Component): Clu
         code: "replica-missing",
         severity: "note",
         instance: id,
-        text: `${id} replicates ${master ?? "a node that is no member"}, while the lab declares it for the shard of ${target}; it is left there.`,
+        text: `${id} replicates ${master ?? "a node that is not a member"}, while the lab declares it for the shard of ${target}; it is left there.`,
         next: `\`redis-lab cluster replicate LAB ${id} ${target}\` brings it to its place.`,
       },
     ];

@@ -21,14 +21,14 @@ export interface Agreement {
   readonly nodes: readonly LiveNode[];
   /** Nodes that gave no usable answer, with the reason. */
   readonly silent: readonly string[];
-  /** Those of them that can't be reached: they may be gone, and do not only load. `noticed`: all others take them for failed, so that whoever is to stand for them does. */
+  /** Those of them that can't be reached: they may be gone, and do not only load. `noticed`: all others take them for failed, so that the replica that is to take over does. */
   readonly gone: readonly { readonly id: string; readonly why: string; readonly noticed: boolean }[];
   readonly gaps: readonly AcquaintanceGap[];
   /** Acquaintances that lead nowhere: a node that is known at an address where it was not declared, or to which there is no link. */
   readonly astray: readonly string[];
   /** Nodes that another one believes to have failed. */
   readonly doubted: readonly string[];
-  /** While a config epoch is among them, a slot that was given to somebody now could be taken back by an older packet. */
+  /** While a config epoch is among them, a slot that was given to a node now could be taken back by an older packet. */
   readonly stale: readonly Stale[];
 }
 

@@ -19,7 +19,7 @@ export interface Departed {
   readonly at: Pick<ClusterMember, "address" | "port"> | undefined;
 }
 
-/** How long Redis refuses a node that was forgotten, in milliseconds: what is not done by then begins anew. */
+/** How long Redis refuses a node that was forgotten, in milliseconds: what is not done by then begins again. */
 export const FORGETTING_MS = 60_000;
 
 /** Who knows a node that is to be unknown, and who is about to. */

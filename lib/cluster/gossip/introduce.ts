@@ -21,7 +21,7 @@ export const SAME_PAIR_AGAIN_MS = 2000;
 const MOST_TOLD = 64;
 
 /**
- * Introduces nodes to each other that do not know each other, and lets nodes tell of themselves where others have not heard of it: whoever is met by somebody whom it knows takes its word for role, slots and config
+ * Introduces nodes to each other that do not know each other, and lets nodes tell of themselves where others have not heard of it: a node that is met by one that it knows takes its word for role, slots and config
  * epoch, which every packet carries (clusterProcessPacket in cluster.c of 4.0.14), and the meeting leaves nothing behind. Gossip does both by itself, in seconds with a few nodes and in half of cluster-node-timeout
  * with many. All at once, as a handshake takes two turns of the cluster's clock, of 100 ms each, whatever else goes on.
  *
@@ -64,7 +64,7 @@ export async function introduce(
 
 /**
  * What a wait does for nodes that do not know each other yet: introduces them, at most every INTRODUCE_AGAIN_MS, and the same two at most every SAME_PAIR_AGAIN_MS. Where many have not heard of many, most of that is a
- * link that is being made and passes in a turn of the cluster's clock; who has not heard by the second look is told.
+ * link that is being made and passes in a turn of the cluster's clock; a node that has not heard by the second look is sent a MEET.
  */
 export function introductions(access: InstanceAccess): (seen: Pick<Agreement, "nodes" | "gaps" | "stale">) => Promise<void> {
   let next = 0;
@@ -94,7 +94,7 @@ function meetingOf({ from, to }: AcquaintanceGap): Call {
   return { from, to, key: [from.nodeId, to.nodeId].sort().join(" ") };
 }
 
-/** What changed since it was told is told at once. */
+/** What changed since the last report is reported at once. */
 function tellingOf(each: Stale): Call {
   const { role, masterId, configEpoch, slots } = each.to.self;
   return { from: each.to, to: each.from, key: `${keyOf(each)} ${role} ${masterId} ${configEpoch} ${formatRanges(slots)}` };

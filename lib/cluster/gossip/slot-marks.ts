@@ -15,7 +15,7 @@ const TIMEOUT_MS = 10_000;
 /**
  * Makes sure that a node that is to get slots of an owner takes that owner at its word. Redis 7.0 marks a slot whose owner seems to claim it no longer (owner_not_claiming_slot in cluster.c), for which a packet
  * is enough that was on its way when the slot was given to that owner. The mark stays when the node itself gets the slot later: then the next packet of the former owner takes it back, whatever the epochs say,
- * and the node *deletes the keys*. Seen on 7.0.15, with slots that went to and fro and a move that was cut off before the former owner was told.
+ * and the node *deletes the keys*. Seen on 7.0.15, with slots that went to and fro and a move that was cut off before the former owner was sent it.
  *
  * A packet with news of the owner's slots clears all its marks. So the node is made to forget one of them, and the owner tells it; clients that ask this node for that slot meanwhile, a tenth of a second, are told
  * that it is not served. Slots on their way to the node are of no use for that, as it does not learn of those by packets.
@@ -38,8 +38,8 @@ export async function clearUnclaimed(owner: LiveNode, node: LiveNode, access: In
       async () => {
         const seen = (await observeCluster([node.member], access)).nodes.get(node.id);
         const slots = seen?.reachable === true ? (seen.view.find(({ id }) => id === owner.nodeId)?.slots ?? []) : [];
-        const told = slots.some(({ first, last }) => first <= slot && slot <= last);
-        return told ? { done: true, value: undefined } : { done: false, missing: `${node.id} hearing of slot ${slot} from ${owner.id}` };
+        const heard = slots.some(({ first, last }) => first <= slot && slot <= last);
+        return heard ? { done: true, value: undefined } : { done: false, missing: `${node.id} hearing of slot ${slot} from ${owner.id}` };
       },
       { what: `${owner.id} to tell ${node.id} of its slots`, timeoutMs: TIMEOUT_MS, intervalMs: 20, signal },
     );

@@ -14,7 +14,7 @@ export type Comparison =
 /** A value of half a GiB has to travel to here. */
 const TIMEOUT_MS = 120_000;
 
-/** Whoever holds a key, and whether it has to be asked with ASKING: a master answers for a slot that it imports only then. */
+/** A node that holds a key, and whether it has to be asked with ASKING: a master answers for a slot that it imports only then. */
 export interface Holder {
   readonly client: RedisClient;
   readonly asking: boolean;

@@ -16,7 +16,7 @@ export function refusedPlan(refusals: readonly { readonly text: string; readonly
   });
 }
 
-/** No node answers: what a cluster is can't be told from that. */
+/** No node answers: what a cluster is does not follow from that. */
 export function nothingAnswers({ text, next }: Silence): LabError {
   return new LabError({ code: "cluster.nothing-answers", kind: "environment", what: text, next });
 }

@@ -31,7 +31,7 @@ export function sameLife(a: number | undefined, b: number | undefined): boolean 
 /** What follows the value in the reply of DUMP: RDB version (two bytes, little endian) and CRC64 (createDumpPayload in cluster.c of 4.0.14). */
 const FOOTER = 10;
 
-/** The RDB version in which a value was dumped; undefined for what is no payload of DUMP. */
+/** The RDB version in which a value was dumped; undefined for what is not a payload of DUMP. */
 export function payloadVersion(dump: Buffer): number | undefined {
   return dump.length > FOOTER ? dump.readUInt16LE(dump.length - FOOTER) : undefined;
 }

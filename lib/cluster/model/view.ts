@@ -5,7 +5,7 @@ import { nothingAnswers } from "./errors.ts";
 import { type Component, clusterOf, readTopology, type Topology } from "./topology.ts";
 import type { ClusterMember } from "./types.ts";
 
-/** A cluster as it stands, whoever declared it: what every verb plans from. */
+/** A cluster as it stands, declared or not: what every verb plans from. */
 export interface ClusterView {
   /** Declared and discovered. */
   readonly members: readonly ClusterMember[];

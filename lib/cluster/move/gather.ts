@@ -34,7 +34,7 @@ const TIMEOUT_MS = 60_000;
  * @throws LabError `cluster.values-differ` without a quarantine, `cluster.move-refused`, `wait.timeout`
  */
 export async function gatherKeys(slot: number, source: MoveEnd, owner: MoveEnd, options: GatherOptions): Promise<Gathered> {
-  // MIGRATE and DEL work on a slot of somebody else only where it is open.
+  // MIGRATE and DEL work on a slot of another node only where it is open.
   await must(source, ["CLUSTER", "SETSLOT", slot, "IMPORTING", owner.nodeId]);
   let keys = 0;
   let quarantined = 0;

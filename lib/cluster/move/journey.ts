@@ -63,7 +63,7 @@ export interface Journey extends SlotStart {
   readonly attempt: number;
   /** It may be open on the servers. */
   readonly isOpen: boolean;
-  /** Both ends were told in this journey. */
+  /** Both ends were sent the owner in this journey. */
   readonly entered: boolean;
   readonly keys: number;
   readonly bytes: number;
@@ -83,7 +83,7 @@ export interface Questions {
 
 /** Keys that are asked for at once. */
 export const PAGE = 512;
-/** MIGRATE that came to nothing (IOERR) is tried again this often before the cluster is looked at anew. */
+/** MIGRATE that came to nothing (IOERR) is tried again this often before the cluster is looked at again. */
 const TRIES = 3;
 /** What is in a slot, without its keys on the way: how many (up to a page), what they take together, and what the largest takes. */
 const SUMMARY =
@@ -117,7 +117,7 @@ export function beginJourney({ slot, opened, foreign, halfSent }: SlotStart): Jo
 
 /**
  * The commands of the present phase. The order of phases is the one of the cluster specification: importing at the target, migrating at the source, the keys, then the new owner
- * told to target, source and the others: ended after any command, no slot is without an owner (issue 7116 of redis). Keys are sized before the slot is opened, so that a value
+ * sent to target, source and the others: ended after any command, no slot is without an owner (issue 7116 of redis). Keys are sized before the slot is opened, so that a value
  * that the target would refuse stops it while nothing is touched. Pure.
  */
 export function questionsOf(journey: Journey, route: Route, limits: BatchLimits): Questions {
@@ -241,7 +241,7 @@ export function refused(journey: Journey, error: Error): Journey {
   return { ...journey, phase: "ended", outcome: { kind: "refused", error, open: journey.isOpen } };
 }
 
-/** @param halfSent @default where a MIGRATE got no answer that told what became of it */
+/** @param halfSent @default where a MIGRATE got no answer that says what became of it */
 export function interrupted(journey: Journey, why: string, halfSent = journey.halfSent || journey.attempt > 0): Journey {
   return { ...journey, phase: "ended", outcome: { kind: "interrupted", why, halfSent } };
 }

@@ -10,7 +10,7 @@ export interface Pace {
   take(batch: Batch): boolean;
   /** What a batch waits for, for people. */
   reason(): string;
-  /** Told how long a batch took at the server, in milliseconds. */
+  /** Called with how long a batch took at the server, in milliseconds. */
   took(ms: number): void;
 }
 

@@ -23,7 +23,7 @@ import type { MoveEnd, MoveLog, MoveOptions, Quarantine, SlotOutcome } from "./t
 export interface Pair {
   readonly source: MoveEnd;
   readonly target: MoveEnd;
-  /** The other masters of the cluster, which are told at the end. */
+  /** The other masters of the cluster, which are sent the owner at the end. */
   readonly others: readonly MoveEnd[];
   readonly pace: Pace;
   readonly slices: Slices;
@@ -35,11 +35,11 @@ export interface Pair {
   readonly conflict: NonNullable<MoveOptions["conflict"]>;
   readonly quarantine: Quarantine | undefined;
   readonly log: MoveLog | undefined;
-  /** Told of each slot before it is opened. */
+  /** Called with each slot before it is opened. */
   readonly onBegin: (start: SlotStart) => void;
-  /** Told of each slot that ended its journey. */
+  /** Called with each slot that ended its journey. */
   readonly onEnd: (start: SlotStart, outcome: SlotOutcome) => void;
-  /** Told of each value that went into quarantine. */
+  /** Called with each value that went into quarantine. */
   readonly onQuarantine: (count: number) => void;
   /** No further slot is opened once this is true. */
   readonly stopping: () => boolean;
@@ -156,7 +156,7 @@ async function next(
   pair: Pair,
 ): Promise<Journey> {
   if (lost !== undefined && "lost" in lost) {
-    // The owner is the target by now. The others are told all the same: a replica of a source that died does not know of the move yet, would win its election and take the
+    // The owner is the target by now. The others are sent it all the same: a replica of a source that died does not know of the move yet, would win its election and take the
     // slot back, if the other masters did not know better and refuse it their votes.
     if (journey.phase === "close-source") await tellOthers(journey, route, pair);
     return interrupted(journey, lost.lost, journey.phase === "send" ? true : undefined);

@@ -42,7 +42,7 @@ export interface PassPair {
   readonly finishes: readonly SlotTask[];
 }
 
-/** A slot that belongs to somebody else by now. */
+/** A slot that another node owns by now. */
 export interface Strayed {
   readonly task: SlotTask;
   readonly owner: string;
@@ -93,7 +93,7 @@ export function planPass(tasks: readonly SlotTask[], shardMembers: ShardMembers,
     if (owner === undefined) return { kind: "waits", missing: `an owner of slot ${slot}` };
     // A target that failed right after it got a slot did not always tell its replica: nobody claims the slot then, and the heir, which has its keys, takes it.
     const arrived = to.shard.has(owner);
-    // Who gave its last slot away may be a replica of whoever got it by now: it is not needed for slots that have arrived.
+    // Who gave its last slot away may be a replica of the node that got it by now: it is not needed for slots that have arrived.
     if (arrived && owner === target.nodeId && (outcome?.kind === "moved" || from?.head === undefined)) continue;
     if (from?.head === undefined) return { kind: "waits", missing: `a master in the place of ${move.source}` };
     const source = from.head;
@@ -101,7 +101,7 @@ export function planPass(tasks: readonly SlotTask[], shardMembers: ShardMembers,
       strayed.push({ task, owner: topology.instanceOf(owner) ?? owner });
       continue;
     }
-    // Whoever takes slots may raise its config epoch, and as a giver it has to keep it (see `knowsEpochOf`): one thing after the other.
+    // A node that takes slots may raise its config epoch, and as a giver it has to keep it (see `knowsEpochOf`): one thing after the other.
     if (giving.has(target.nodeId) || taking.has(source.nodeId)) continue;
     if (!knowsEpochOf(source, target)) return { kind: "waits", missing: `${target.id} knowing the config epoch of ${source.id}` };
     const believer = taking.has(target.nodeId) ? undefined : believerIn(target, cluster);

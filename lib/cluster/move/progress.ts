@@ -21,7 +21,7 @@ export function makeMoveProgress(total: number, { emit, onSlot }: MoveOptions): 
   // A slot of which a failing server made two journeys has arrived once.
   const slots = new Set<number>();
   const sum = { keys: 0, bytes: 0, quarantined: 0 };
-  let told = begin;
+  let reported = begin;
   const seconds = () => (performance.now() - begin) / 1000;
   return {
     get moved() {
@@ -32,8 +32,8 @@ export function makeMoveProgress(total: number, { emit, onSlot }: MoveOptions): 
       sum.keys += keys;
       sum.bytes += bytes;
       onSlot?.({ slot, source: source.id, target: target.id, keys, bytes });
-      if (performance.now() - told < EVERY_MS) return;
-      told = performance.now();
+      if (performance.now() - reported < EVERY_MS) return;
+      reported = performance.now();
       const left = (seconds() / slots.size) * (total - slots.size);
       // The first ones have waited for the config epoch of the target: they tell nothing of the others.
       const estimate = slots.size < total / 20 ? "" : `, about ${Math.ceil(left)} s left`;

@@ -18,7 +18,7 @@ const MEANINGS: readonly (readonly [RegExp, Trouble])[] = [
   [/\b(LOADING|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|BUSY)\b/, "passing"],
   [/\b(MOVED|ASK|READONLY)\b/, "roles-changed"],
   [/use SETSLOT only with masters/i, "roles-changed"],
-  // Whoever has not heard of an election yet, from 7.0 on.
+  // A node that has not heard of an election yet, from 7.0 on.
   [/Target node is not a master/i, "roles-changed"],
   [/not the owner of hash slot/i, "roles-changed"],
   [/while I still hold keys/i, "roles-changed"],

@@ -23,7 +23,7 @@ const AGAIN_MS = 250;
 
 /**
  * Moves slots with their keys: many at once, and all pairs of source and target side by side. What is interrupted by a server that fails or loads is looked at again and
- * continued with whoever is the master then. On an abort the slots in flight arrive, and no further one is opened.
+ * continued with the node that is the master then. On an abort the slots in flight arrive, and no further one is opened.
  *
  * @throws LabError `cluster.orphans`, `cluster.value-too-large`, `cluster.values-differ`, `cluster.move-refused`, `cluster.slot-strayed`, `cluster.no-successor`: with what was moved and what is open
  */
@@ -198,7 +198,7 @@ async function runPair(
         },
       );
     await movePair(starts(pass.moves), pair);
-    // Whoever was not told, replicas above all, would hear of it by gossip in a second or two.
+    // Nodes that were not sent it, replicas above all, would hear of it by gossip in a second or two.
     await Promise.all([pass.target, pass.source].map((node) => tell(node, pass.everybody, access)));
   } catch (error) {
     if (!isLabError(error)) throw error;
@@ -214,7 +214,7 @@ const DEFAULT_SLOTS = 128;
 /** The same under a throttle: what is open longer than need be is sent from one node to the other by every client. */
 const GENTLE_SLOTS = 8;
 
-/** Largest value in one piece, in bytes (proto-max-bulk-len, 512 MiB where it can't be told). */
+/** Largest value in one piece, in bytes (proto-max-bulk-len, 512 MiB where it is not known). */
 async function largestValueOf(client: RedisClient): Promise<number> {
   const reply = await client.call(["CONFIG", "GET", "proto-max-bulk-len"]).catch(() => []);
   return Number(pairsOf(reply)["proto-max-bulk-len"] ?? 512 << 20);

@@ -34,7 +34,7 @@ export interface Quarantined {
 /** Where values go that are not kept. Resolves when they are on disk: only then they are replaced. */
 export type Quarantine = (values: readonly Quarantined[]) => Promise<void>;
 
-/** Told of slots that have arrived and are closed on the servers, and of the end of it all. */
+/** Called with slots that have arrived and are closed on the servers, and of the end of it all. */
 export interface MoveLog {
   closed(slots: readonly number[]): Promise<void>;
   end(): Promise<void>;

@@ -84,7 +84,7 @@ export function planGrowth(owners: readonly Holding[], newcomers: readonly strin
   });
 }
 
-/** The slots of masters that leave, to those that stay: whoever has least is filled up first, so that they end as even as they can. */
+/** The slots of masters that leave, to those that stay: the one that has least is filled up first, so that they end as even as they can. */
 export function planDrain(leaving: readonly Holding[], staying: readonly Holding[]): readonly SlotMove[] {
   if (staying.length === 0) return [];
   const sizes = new Map(staying.map(({ id, slots }) => [id, slots.length]));

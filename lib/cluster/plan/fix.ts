@@ -80,7 +80,7 @@ export function readCase(slot: number, cluster: Component, counts: KeyCounts): S
 }
 
 /**
- * Who gets a slot. The configuration decides first, by epoch; keys decide only where it says nothing (unlike redis-trib, for which the most keys win): what a client was told
+ * Who gets a slot. The configuration decides first, by epoch; keys decide only where it says nothing (unlike redis-trib, for which the most keys win): what a client was answered
  * to be the owner has the newest values. Pure.
  *
  * @param finish false: what is open goes back to its owner
@@ -155,7 +155,7 @@ export function planFix({ cluster, slots, counts, finish }: FixInput): readonly 
   });
 }
 
-/** Who takes each of so many slots, so that all end as even as they can, and each gets its slots in one piece: thousands of ranges of one slot would be told in every packet and every CLUSTER SLOTS. */
+/** Who takes each of so many slots, so that all end as even as they can, and each gets its slots in one piece: thousands of ranges of one slot would be listed in every packet and every CLUSTER SLOTS. */
 function* dealt(count: number, shares: ReadonlyMap<LiveNode, number>): Generator<LiveNode> {
   const sizes = new Map(shares);
   for (let left = count; left > 0; left -= 1) {

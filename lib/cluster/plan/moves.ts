@@ -55,7 +55,7 @@ export function rebalancePlan(
   { weights, threshold = 2, useEmptyMasters = false, loads }: RebalanceRequest,
   view: ClusterView,
 ): RebalancePlan {
-  if (!(threshold > 0 && threshold <= 100)) throw badRequest(`${threshold} is no threshold.`, "Give a percentage above 0, up to 100.");
+  if (!(threshold > 0 && threshold <= 100)) throw badRequest(`${threshold} is not a threshold.`, "Give a percentage above 0, up to 100.");
   const byId = new Map<string, number>();
   for (const [reference, weight] of weights) {
     const { id } = findMaster(reference, view);

@@ -24,7 +24,7 @@ export interface Rebalance {
 
 /**
  * Moves slots until each master has the share that its weight gives it, as redis-trib does it (rebalance_cluster_cmd of 4.0.14): nothing while all are within the threshold; then
- * whoever lacks most takes from whoever has most. The slots that rounding leaves over go one by one to the largest remainders, and of equal ones to whoever has more already: redis-trib gives
+ * the master that lacks most takes from the one that has most. The slots that rounding leaves over go one by one to the largest remainders, and of equal ones to the master that has more already: redis-trib gives
  * them to those that lack some, over and over, and loops for ever where nobody does. Pure.
  *
  * @param thresholdPercent difference between what a master has and what it should have that is left as it is

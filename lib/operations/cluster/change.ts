@@ -73,7 +73,7 @@ export async function changeCluster(
 /** Applies a plan that was saved before, if the cluster is still the one that it was made for. @throws LabError `cluster.stale-plan`, `cluster.harmful-plan` besides those of `changeCluster` */
 export async function applySaved(saved: SavedPlan, options: Omit<ChangeOptions, "verb">): Promise<ChangeReport> {
   return withClusterLocked(options, saved.verb, async (cluster) => {
-    // A replica takes over from a master that does not answer: that it does not is no obstacle then.
+    // A replica takes over from a master that does not answer: that it does not is not an obstacle then.
     const takesOver = saved.actions.every(({ action }) => action.kind === "take-over");
     const view = await lookAt(cluster, options, takesOver ? runningObstacles : obstacles);
     assertFresh(saved, view);

@@ -58,7 +58,7 @@ export async function fixCluster(options: RecoveryOptions): Promise<RecoveryRepo
         ...fixPlan(before).actions.map(({ summary }) => summary),
         ...stranded.map(describeRejoin),
         ...ghosts.map(describeForgetting),
-        // Who owns slots is no ghost yet.
+        // Who owns slots is not a ghost yet.
         ...givenAwayNow
           .filter(({ lost: { why } }) => why === "identity")
           .map(({ lost: { name } }) => `forget the identity of ${name} that is gone`),
@@ -95,7 +95,7 @@ async function settleJournals(folder: string, emit: Emit): Promise<void> {
   }
 }
 
-/** Finishes what earlier moves began, or brings back what they left on its way. Nothing to do is no error. */
+/** Finishes what earlier moves began, or brings back what they left on its way. Nothing to do is not an error. */
 export async function resumeOrRollBack(verb: "resume" | "rollback", options: RecoveryOptions): Promise<RecoveryReport> {
   return withClusterLocked(
     options,

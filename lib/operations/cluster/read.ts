@@ -29,7 +29,7 @@ export interface DifferenceReport {
   readonly differences: ReturnType<typeof differences>;
 }
 
-/** Where the running cluster is not what the lab declares; a failover makes some, and is no fault. */
+/** Where the running cluster is not what the lab declares; a failover makes some, and is not a fault. */
 export async function diffCluster(options: ClusterOptions): Promise<DifferenceReport> {
   return lookAtCluster(options, async ({ session, known }) => ({
     lab: session.lab.name,

@@ -39,7 +39,7 @@ export interface HostReading {
   /** Path of the boot script of the host's OS family. */
   readonly rcLocal: string;
   readonly plan: Pick<HostPlan, "changes" | "reconfigure">;
-  /** This computer's time before and after the host told its own (`facts.clockMs`), in milliseconds since the epoch. */
+  /** This computer's time before and after the host gave its own (`facts.clockMs`), in milliseconds since the epoch. */
   readonly asked: number;
   readonly answered: number;
 }

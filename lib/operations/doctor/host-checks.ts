@@ -5,7 +5,7 @@ import { byManagement, upOf } from "./finding.ts";
 
 // What the operating system of a host really has, against what the lab wants of it. Of a host that is not managed these are notes: nobody asked redis-lab to change it.
 
-/** Largest difference between two clocks that is no finding, in milliseconds: well below the shortest node-timeout that anyone uses. */
+/** Largest difference between two clocks that is not a finding, in milliseconds: well below the shortest node-timeout that anyone uses. */
 const CLOCK_TOLERANCE_MS = 1_000;
 
 export const transparentHugepages = hostCheck({

@@ -11,7 +11,7 @@ import { withLabLock } from "../vms/inside-terraform.ts";
 /** What is left over in libvirt of a lab. */
 export interface OrphanReport {
   readonly orphans: readonly Orphan[];
-  /** Why it can't be told; undefined where it can. */
+  /** Why it is not known; undefined where it is. */
   readonly unknown: string | undefined;
 }
 

@@ -52,7 +52,7 @@ export async function waitUntilSettled(
   signal: AbortSignal | undefined,
   look: () => Promise<Attempt<undefined>>,
 ): Promise<void> {
-  // A connection that ended with the old process is opened anew by the next look.
+  // A connection that ended with the old process is opened again by the next look.
   const patient = () => look().catch((error: unknown) => (isLabError(error) ? missing(error.what) : Promise.reject(error)));
   await waitFor(patient, {
     what: `${id} to be back in its place`,

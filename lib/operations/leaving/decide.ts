@@ -4,17 +4,17 @@ import { planVms } from "../../lab/vms.ts";
 import type { LabState } from "../../project/state.ts";
 import { formerHosts } from "./former.ts";
 
-/** Why Terraform makes a VM anew. */
+/** Why Terraform makes a VM again. */
 export interface VmChange {
   readonly host: string;
-  /** `hardware`: its disk stays; `hypervisor`: it begins anew with an empty disk elsewhere. */
+  /** `hardware`: its disk stays; `hypervisor`: it begins again with an empty disk elsewhere. */
   readonly kind: "hardware" | "hypervisor";
   /** For people: `memoryMiB 2048 → 4096`. */
   readonly text: string;
 }
 
 /**
- * VMs that the next deploy makes anew, as far as the lab tells: what is declared against what was applied last. Another size of disk or another image changes no VM
+ * VMs that the next deploy makes again, as far as the lab tells: what is declared against what was applied last. Another size of disk or another image changes no VM
  * that exists. Pure.
  *
  * @param hypervisors of VMs, by host name, where that is known better than by the state
@@ -41,11 +41,11 @@ export function vmsToReplace(
 
 /** What the leave of a host means. */
 export type LeaveDecision =
-  /** The lab declares it, and its VM is not made anew for a reason that the lab tells: a whole `cdktf destroy`, or nothing at all. */
+  /** The lab declares it, and its VM is not made again for a reason that the lab tells: a whole `cdktf destroy`, or nothing at all. */
   | { readonly kind: "stays" }
-  /** Its VM is made anew and comes back. */
+  /** Its VM is made again and comes back. */
   | { readonly kind: "replaced"; readonly change: VmChange }
-  /** Several VMs would be made anew at once: Terraform destroys all before it creates any. */
+  /** Several VMs would be made again at once: Terraform destroys all before it creates any. */
   | { readonly kind: "too-many"; readonly changes: readonly VmChange[] }
   /** The lab declares it no more; `instances` are those that it had. */
   | { readonly kind: "gone"; readonly instances: readonly string[] }

@@ -17,13 +17,13 @@ export interface LeaveReport {
   readonly target: string;
   readonly host: string;
   /**
-   * `stays`: the lab declares it, and nothing was done; `handed-over`: its VM is made anew, and its roles are others' meanwhile; `left`: nobody knows it any more;
+   * `stays`: the lab declares it, and nothing was done; `handed-over`: its VM is made again, and its roles are others' meanwhile; `left`: nobody knows it any more;
    * `unknown`: it was never a member.
    */
   readonly outcome: "stays" | "handed-over" | "left" | "unknown";
   /** In sentences without an end. */
   readonly done: readonly string[];
-  /** What the user should know, for example who could not be told. */
+  /** What the user should know, for example which instances could not be contacted. */
   readonly notices: readonly string[];
 }
 
@@ -35,8 +35,8 @@ export interface HostLeaveOptions extends SessionOptions {
 }
 
 /**
- * Makes a host leave its lab so that nothing is lost, for Terraform before it destroys the VM, or for whoever has removed a host from the labs file. It does nothing for a
- * host that the lab declares, unless its VM is made anew. Running it again continues.
+ * Makes a host leave its lab so that nothing is lost, for Terraform before it destroys the VM, or for a user who has removed a host from the labs file. It does nothing for a
+ * host that the lab declares, unless its VM is made again. Running it again continues.
  *
  * @throws LabError `operations.too-many-replaced`, `operations.unknown-members`, `operations.last-copy`, `cluster.stays`, `sentinel.stays`: the host stays; those of the engines
  */

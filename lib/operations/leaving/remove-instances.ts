@@ -11,7 +11,7 @@ import type { Session } from "../session.ts";
 export interface LeaveResult {
   readonly done: readonly string[];
   readonly notices: readonly string[];
-  /** Instances that stay and could not be told. */
+  /** Instances that stay and could not be contacted. */
   readonly stillKnownBy: readonly string[];
 }
 

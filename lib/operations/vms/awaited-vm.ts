@@ -62,7 +62,7 @@ export class AwaitedVm {
   private waiting = false;
   private refusedSince: number | undefined;
   private nextState = 0;
-  private told = "";
+  private reported = "";
 
   constructor(
     options: Pick<SessionOptions, "lab" | "emit" | "signal">,
@@ -111,9 +111,9 @@ export class AwaitedVm {
       return connection;
     } catch (error) {
       const silent = isLabError(error) && error.code === "wait.timeout";
-      const told = silent ? vmSilent(this.vm.host, nameOf(this.vm), Math.round(this.timeoutMs / 1000), seen, this.lastLines()) : error;
-      if (this.waiting) this.step("boot", "failed", whatOf(told).split("\n")[0] ?? "");
-      throw told;
+      const reported = silent ? vmSilent(this.vm.host, nameOf(this.vm), Math.round(this.timeoutMs / 1000), seen, this.lastLines()) : error;
+      if (this.waiting) this.step("boot", "failed", whatOf(reported).split("\n")[0] ?? "");
+      throw reported;
     } finally {
       await this.console?.stop();
     }
@@ -150,8 +150,8 @@ export class AwaitedVm {
   private tell(seen: string): void {
     const line = this.console?.last().at(-1);
     const detail = line === undefined ? `waiting for SSH: ${seen}` : `waiting for SSH; its console: ${line}`;
-    if (detail !== this.told) this.options.emit({ type: "progress", host: this.vm.host, step: "boot", detail });
-    this.told = detail;
+    if (detail !== this.reported) this.options.emit({ type: "progress", host: this.vm.host, step: "boot", detail });
+    this.reported = detail;
   }
 
   /** The end of the console for an error; empty where there is none. */
@@ -200,7 +200,7 @@ export class AwaitedVm {
         await connection.close();
         throw error;
       }
-      // The next command connects anew.
+      // The next command connects again.
       warn(`cloud-init could not be looked at (${error.what})`);
     }
   }

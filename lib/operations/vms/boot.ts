@@ -20,7 +20,7 @@ const BLIND_TIMEOUT_MS = 60_000;
 export interface Boot {
   /** For the session: waits for each host. */
   readonly reach: Reach;
-  /** Neither libvirt nor Terraform told whether there are VMs. */
+  /** Neither libvirt nor Terraform said whether there are VMs. */
   readonly blind: boolean;
 }
 
@@ -30,7 +30,7 @@ export interface BootOptions extends SessionOptions {
 }
 
 /**
- * Looks at the VMs of a lab before its hosts are connected: drops the host-key pins of those that were made anew, remembers what they are, and gives the session a way
+ * Looks at the VMs of a lab before its hosts are connected: drops the host-key pins of those that were made again, remembers what they are, and gives the session a way
  * to wait for each. Undefined where machines are given.
  *
  * @throws LabError `operations.no-vms`, `operations.malformed-domains`, `lab.invalid`

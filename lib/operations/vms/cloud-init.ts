@@ -8,7 +8,7 @@ export type CloudInitResult =
   | { readonly kind: "done" }
   | { readonly kind: "failed"; readonly errors: readonly string[] };
 
-/** Written when all stages have ended, anew at each boot (cmd/main.py of cloud-init 19.4). Asking `cloud-init status` starts a Python, which takes seconds in an emulated VM. */
+/** Written when all stages have ended, again at each boot (cmd/main.py of cloud-init 19.4). Asking `cloud-init status` starts a Python, which takes seconds in an emulated VM. */
 const RESULT = "/run/cloud-init/result.json";
 
 const LOOK = `command -v cloud-init >/dev/null 2>&1 || { echo none; exit 0; }
@@ -25,7 +25,7 @@ export async function readCloudInit(connection: Connection): Promise<CloudInitRe
  * Waits until cloud-init has come to its end: until then it may write files and hold the lock of the packages.
  *
  * @param timeoutMs then it is `running` still
- * @param onWait told once when there is something to wait for
+ * @param onWait called once when there is something to wait for
  */
 export async function awaitCloudInit(
   connection: Connection,

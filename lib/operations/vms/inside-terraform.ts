@@ -24,10 +24,10 @@ export function domainsGiven(environment: NodeJS.ProcessEnv): ReadonlyMap<string
   } catch {
     throw malformedDomains("it is not JSON");
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw malformedDomains("it is no object of host → id");
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw malformedDomains("it is not an object of host → id");
   const entries = Object.entries(value);
   const odd = entries.find(([, id]) => typeof id !== "string" || id === "");
-  if (odd !== undefined) throw malformedDomains(`the id of ${odd[0]} is no text`);
+  if (odd !== undefined) throw malformedDomains(`the id of ${odd[0]} is not a text`);
   return new Map(entries.map(([host, id]) => [host, String(id)]));
 }
 

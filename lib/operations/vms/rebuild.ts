@@ -16,7 +16,7 @@ import { type SessionOptions, withSession } from "../session.ts";
 import { bringUpLocked, type UpReport } from "../up.ts";
 import { withLabLock } from "./inside-terraform.ts";
 
-/** Disks that are made anew at the same time on all hypervisors: each is a power cycle, and the boots that follow share the processors. */
+/** Disks that are made again at the same time on all hypervisors: each is a power cycle, and the boots that follow share the processors. */
 const CONCURRENCY = 4;
 
 /** What a rebuild of VMs did. */
@@ -40,7 +40,7 @@ export function rebuildsVms(target: TargetName): boolean {
 }
 
 /**
- * Puts the VMs of a lab back to their image and brings the lab up anew: instances are stopped where they can be reached, disks made anew in place, pins dropped. Domains,
+ * Puts the VMs of a lab back to their image and brings the lab up again: instances are stopped where they can be reached, disks made again in place, pins dropped. Domains,
  * network, image and what was compiled stay; Terraform finds nothing to do. Running it again after an interruption starts over.
  *
  * @throws LabError `operations.no-vms`, `operations.vm-absent`, `libvirt.*` before anything is touched; those of `up` later

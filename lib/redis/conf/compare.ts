@@ -1,6 +1,6 @@
 import { MEMORY_UNITS } from "../memory-units.ts";
 
-// When two ways of writing a directive mean the same to Redis, so that CONFIG REWRITE's own spelling is no change.
+// When two ways of writing a directive mean the same to Redis, so that CONFIG REWRITE's own spelling is not a change.
 
 /** Values that must never be shown, and whose digits are not a number. */
 const SECRET = /^(requirepass|masterauth|user|tls-key-file-pass|tls-client-key-file-pass|sentinel (auth-pass|sentinel-pass)( .*)?)$/;

@@ -122,11 +122,11 @@ function fresh(input: MergeInput, scheme: Scheme): MergeResult {
   };
 }
 
-/** Lines that go, whoever owns them. */
+/** Lines that go, managed or not. */
 interface Removal {
   readonly lines: readonly ConfDirective[];
   readonly repairs: readonly string[];
-  /** Those of the lines that are changes, to be told to the running process. @default none */
+  /** Those of the lines that are changes, to be set in the running process. @default none */
   readonly reported?: readonly ConfDirective[];
 }
 

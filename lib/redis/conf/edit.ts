@@ -31,7 +31,7 @@ const LEAST: Readonly<Record<string, number>> = {
 };
 
 /**
- * Opens a file. A line that can't be read becomes a comment, as CONFIG REWRITE itself would make it (`# ??? …`); a last line without an end that is no whole directive
+ * Opens a file. A line that can't be read becomes a comment, as CONFIG REWRITE itself would make it (`# ??? …`); a last line without an end that is not a whole directive
  * is the remains of an interrupted write and goes.
  */
 export function openDocument(text: string, words: ProductLine): Document {

@@ -41,9 +41,9 @@ export function runtimeChanges(
     changes.filter(({ name, to }) => name.startsWith(MONITOR) && to === undefined).map(({ name }) => name.slice(MONITOR.length)),
   );
   for (const change of changes) {
-    const told = change.name.startsWith("sentinel ") ? sentinelCommands(change) : configSet(change);
-    (told === undefined ? restart : live).push(change.key);
-    commands.push(...(told ?? []));
+    const atRunTime = change.name.startsWith("sentinel ") ? sentinelCommands(change) : configSet(change);
+    (atRunTime === undefined ? restart : live).push(change.key);
+    commands.push(...(atRunTime ?? []));
   }
   return { commands, live, restart };
 

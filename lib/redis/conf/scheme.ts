@@ -19,7 +19,7 @@ export interface Scheme {
   anchor(key: string, document: Document): ConfDirective | undefined;
 }
 
-/** Lines that add up one by one, told apart by their first argument. `save` adds up too, but as a whole. */
+/** Lines that add up one by one, distinguished by their first argument. `save` adds up too, but as a whole. */
 const KEYED = new Set(["rename-command", "user", "loadmodule", "include", "client-output-buffer-limit"]);
 
 export function redisScheme(words: ProductLine): Scheme {

@@ -65,7 +65,7 @@ export function formatDifferences({ lab, target, differences }: DifferenceReport
 const WIDTH = 960;
 const ROW = 26;
 const LEFT = 230;
-/** Hues that are told apart by people who see no red or green as well (Okabe and Ito, 2008). */
+/** Hues that are distinguished by people who see no red or green as well (Okabe and Ito, 2008). */
 const COLOURS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#999999"];
 
 /** A cluster as a picture: one row a shard with its slots where they are from 0 to 16383, its replicas below. */

@@ -15,7 +15,7 @@ import { nameOf, type TribSession } from "../session.ts";
 /** What MIGRATE says of a key that both ends have. */
 const BUSY = "ERR Target instance replied with error: BUSYKEY Target key name already exists.";
 
-/** `import --from host:port host:port`: the keys of database 0 of a server that is no cluster. @returns 1 where a key did not come along */
+/** `import --from host:port host:port`: the keys of database 0 of a server that is not a cluster. @returns 1 where a key did not come along */
 export async function run(session: TribSession): Promise<number> {
   const { screen, words, options, access, host } = session;
   const from = options.value("from") ?? "";

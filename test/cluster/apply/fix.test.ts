@@ -73,7 +73,7 @@ describe("three masters", () => {
     expect(await cargo.lastingFaults()).toEqual([]);
   });
 
-  test("an equal set that both write in another order is no second value", async () => {
+  test("an equal set that both write in another order is not a second value", async () => {
     const members = Array.from({ length: 600 }, (_, index) => `member-${index}`);
     const key = Buffer.concat([cargo.keyIn(13), Buffer.from(":set")]);
     await (await lab.access.client("m1:6379")).call(["SADD", key, ...members]);

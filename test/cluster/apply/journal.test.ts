@@ -38,7 +38,7 @@ test.each([
   ["an empty file", ""],
   ["half of the first line", '{"format":1,"begun":"1970'],
   ["zeros", "\0".repeat(4096)],
-])("%s is no move, and the next run removes it", async (_, text) => {
+])("%s is not a move, and the next run removes it", async (_, text) => {
   await writeFile(join(folder, "x.jsonl"), text);
   expect(await openMoves(folder)).toEqual([]);
   expect(await readJournals(folder)).toEqual({ moves: [], corrupt: [], unbegun: [join(folder, "x.jsonl")] });

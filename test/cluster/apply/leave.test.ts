@@ -185,7 +185,7 @@ describe("on real servers", () => {
         lab.access,
         { emit: lab.emit },
       );
-      // Whoever moved slots last made nodes tell of themselves, by handshakes that may be under way still: of a busy server for longer than the next look takes.
+      // The last move of slots made nodes tell of themselves, by handshakes that may be under way still: of a busy server for longer than the next look takes.
       const shake = async (by: string, whom: string) => lab.call(by, "CLUSTER", "MEET", lab.member(whom).address, "6379");
       const left = new Set(["FORGET", "RESET"]);
       const access: InstanceAccess = {

@@ -66,7 +66,7 @@ test.runIf(CALLS_FROM_OWN_ADDRESS)("a server that calls from a foreign address i
   expect(error.code).toMatch(/^cluster.not-(joined|formed)$/);
   // Whichever of the two they see first.
   expect(error.why).toMatch(
-    /called from 127\.0\.0\.1, which is no address of an instance of this lab|\S+ knows \S+ as 127\.0\.0\.1, but it stands at /,
+    /called from 127\.0\.0\.1, which is not an address of an instance of this lab|\S+ knows \S+ as 127\.0\.0\.1, but it stands at /,
   );
   expect(error.next).toContain("bind-source-addr");
 });

@@ -7,7 +7,7 @@ import { planCluster } from "../../../lib/cluster/plan/create-and-join.ts";
 import { CutOffAccess } from "../move/cut-off.ts";
 import { Lab } from "../support.ts";
 
-// A slot that comes back to a node that has seen its owner not claim it: on Redis 7.0 that node believes whoever claims it next.
+// A slot that comes back to a node that has seen its owner not claim it: on Redis 7.0 that node believes the node that claims it next.
 
 const SLOT = "0";
 const KEY = "k596"; // of slot 0

@@ -1,7 +1,7 @@
 import type { Argument, BatchReply, InstanceAccess, RedisClient } from "../../../lib/redis/types.ts";
 import { overridden } from "../../support/client.ts";
 
-/** What whoever works through a cut-off access gets once it is used up: a process that ends gets no answer either. */
+/** What a caller of a cut-off access gets once it is used up: a process that ends gets no answer either. */
 export class CutOff extends Error {}
 
 /**

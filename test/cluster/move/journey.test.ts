@@ -104,7 +104,7 @@ describe("what goes wrong", () => {
 
   const MIGRATE = "source MIGRATE 10.0.0.2 6379  0 60000 ";
 
-  test("IOERR: sent again with REPLACE, as the source's value is the newer one; after three times the cluster is looked at anew", () => {
+  test("IOERR: sent again with REPLACE, as the source's value is the newer one; after three times the cluster is looked at again", () => {
     const again = reply(opened, [error("IOERR error or timeout reading to target instance")]);
     expect(asked(again)[0]).toBe(`${MIGRATE}REPLACE AUTH hidden KEYS a b`);
     const third = reply(reply(again, [error("IOERR")]), [error("IOERR")]);
@@ -167,7 +167,7 @@ describe("what goes wrong", () => {
     expect(told.outcome).toMatchObject({ kind: "interrupted" });
   });
 
-  test("a source that has become a replica by giving its last slot away is no fault (issue 9223 of redis)", () => {
+  test("a source that has become a replica by giving its last slot away is not a fault (issue 9223 of redis)", () => {
     expect(reply({ ...opened, phase: "close-source" }, [error("ERR Please use SETSLOT only with masters.")]).phase).toBe("tell");
   });
 });

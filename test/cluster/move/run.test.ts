@@ -56,7 +56,7 @@ describe("three masters", () => {
     expect(await cargo.lastingFaults()).toEqual([]);
   });
 
-  test("several pairs at once, and there and back again at once: no key is lost to an epoch that somebody had not heard of", async () => {
+  test("several pairs at once, and there and back again at once: no key is lost to an epoch that a node had not heard of", async () => {
     await loaded(2);
     const away = [
       { source: "m1:6379", target: "m2:6379", slots: [{ first: 100, last: 119 }] },
@@ -227,7 +227,7 @@ describe("three masters", () => {
     expect(await cargo.lastingFaults()).toEqual([]);
   });
 
-  test("a slot that somebody else gave away meanwhile is not taken from the new owner", async () => {
+  test("a slot that another client gave away meanwhile is not taken from the new owner", async () => {
     await loaded();
     await expect(move(lab, [{ source: "m3:6379", target: "m2:6379", slots: [{ first: 100, last: 101 }] }])).rejects.toMatchObject({
       code: "cluster.slot-strayed",

@@ -114,7 +114,7 @@ export async function killedForGood(lab: Lab, id: string): Promise<void> {
 }
 
 /**
- * Starts a server again that was failed over, and waits until it replicates who has its place. By itself it follows whoever took the last of the slots that it knew of
+ * Starts a server again that was failed over, and waits until it replicates who has its place. By itself it follows the node that took the last of the slots that it knew of
  * (clusterUpdateSlotsConfigWith in cluster.c), which after a move may be the master of another shard.
  */
 export async function backAsReplica(lab: Lab, id: string): Promise<void> {

@@ -24,7 +24,7 @@ function counts(moves: readonly SlotMove[]): Record<string, number> {
   return Object.fromEntries(moves.map(({ source, target, slots }) => [`${source} → ${target}`, countSlots(slots)]));
 }
 
-/** Who owns what after moves; a slot that somebody gives and does not have is a fault. */
+/** Who owns what after moves; a slot that a node gives and does not have is a fault. */
 function after(holdings: readonly Holding[], moves: readonly SlotMove[]): Map<string, Set<number>> {
   const state = new Map(holdings.map(({ id, slots }) => [id, new Set(slots)]));
   for (const { source, target, slots } of moves)
@@ -99,7 +99,7 @@ test("who leaves ends without slots, nobody who stays gives any, and who has lea
       for (const { id, slots } of staying) expect(sizes.get(id)?.size).toBeGreaterThanOrEqual(slots.length);
       const got = staying.filter(({ id, slots }) => (sizes.get(id)?.size ?? 0) > slots.length).map(({ id }) => sizes.get(id)?.size ?? 0);
       const all = staying.map(({ id }) => sizes.get(id)?.size ?? 0);
-      // Whoever got something is not above anybody by more than one.
+      // A master that got something is not above any other by more than one.
       if (got.length > 0) expect(Math.max(...got) - Math.min(...all)).toBeLessThanOrEqual(1);
     }),
   );

@@ -133,7 +133,7 @@ const REFUSED: {
     ],
   ],
   "fail-over": [
-    ["to a master", [{ kind: "fail-over", master: at("m1"), to: at("m2") }], /m2:6379 takes over and is no replica/],
+    ["to a master", [{ kind: "fail-over", master: at("m1"), to: at("m2") }], /m2:6379 takes over and is not a replica/],
     [
       "to the replica of another master",
       [{ kind: "fail-over", master: at("m2"), to: at("r1") }],
@@ -148,7 +148,7 @@ const REFUSED: {
       /m1:6379 hands over its shard and is not a master/,
     ],
   ],
-  "take-over": [["by a master", [{ kind: "take-over", instance: at("m4"), how: "force" }], /m4:6379 takes over and is no replica/]],
+  "take-over": [["by a master", [{ kind: "take-over", instance: at("m4"), how: "force" }], /m4:6379 takes over and is not a replica/]],
   "set-node-timeout": [
     ["none", [{ kind: "set-node-timeout", instance: at("m1"), ms: 0 }], /the node timeout of m1:6379 is set to 0 ms/],
     [

@@ -259,7 +259,7 @@ describe("a formed cluster", () => {
 describe("refusals", () => {
   const refusals: readonly (readonly [string, (model: Model) => void, string])[] = [
     [
-      "a node that knows somebody else",
+      "a node that knows another one",
       (model) => model.introduceStranger(["m2:6379"], "abc", "10.9.9.9", 7000),
       "refuses foreign-cluster m2:6379: m2:6379 knows 10.9.9.9:7000 (node id abc), which is not an instance of this lab.",
     ],

@@ -22,7 +22,7 @@ describe("by slots", () => {
     expect(planRebalance(created(3), 2)).toMatchObject({ moves: [], totalWeight: 3 });
   });
 
-  test("an empty master gets its share from whoever has most, and a weight of 0 empties one", () => {
+  test("an empty master gets its share from the master that has most, and a weight of 0 empties one", () => {
     const four = [...created(3), { id: "m4", slots: [], weight: 1 }];
     const { moves } = planRebalance(four, 2);
     expect(sizesAfter(four, moves)).toEqual([4096, 4096, 4096, 4096]);

@@ -33,7 +33,7 @@ describe("a saved plan", () => {
     }
   });
 
-  test("is refused when somebody changed it, and when it is none", () => {
+  test("is refused when it was changed, and when it is not a plan", () => {
     const edited = JSON.stringify({ ...saved, target: "local" });
     expect(() => parsePlan(edited, "plan.json")).toThrow(expect.objectContaining({ code: "cluster.edited-plan" }));
     for (const text of [

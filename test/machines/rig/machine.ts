@@ -111,7 +111,7 @@ export class Machine {
     await this.start();
   }
 
-  /** Makes disk and cable anew, without booting. */
+  /** Makes disk and cable again, without booting. */
   async create(): Promise<void> {
     await this.#kill();
     await this.#makeDisk();

@@ -50,7 +50,7 @@ test.each([
 test.each([
   ["firewall", { firewalld: { running: true, ports: ["6379/tcp", "16379/tcp"] } }],
   ["SELinux label", { selinux: "enforcing", label: "system_u:object_r:bin_t:s0" }],
-] satisfies [string, Partial<HostFacts>][])("a right %s is no finding", (_, changes) => {
+] satisfies [string, Partial<HostFacts>][])("a right %s is not a finding", (_, changes) => {
   expect(found(changes)).toEqual([]);
 });
 

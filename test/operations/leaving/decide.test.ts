@@ -38,14 +38,14 @@ test("a whole destroy changes no definition: every host stays, whatever the targ
   expect(decideLeave(lab, "libvirt", { members: [] }, "redis-18")).toEqual({ kind: "stays" });
 });
 
-test("other hardware of one host makes its VM anew, and leaves the others alone", () => {
+test("other hardware of one host makes its VM again, and leaves the others alone", () => {
   const lab = changed(more(["redis-28"]));
   expect(decideLeave(lab, "libvirt", before, "redis-28")).toEqual({
     kind: "replaced",
     change: { host: "redis-28", kind: "hardware", text: "memoryMiB 2048 → 4096" },
   });
   expect(decideLeave(lab, "libvirt", before, "redis-18")).toEqual({ kind: "stays" });
-  // Machines that are given are made anew by nobody.
+  // Machines that are given are made again by nobody.
   expect(decideLeave(lab, "ssh", before, "redis-28")).toEqual({ kind: "stays" });
 });
 
@@ -61,7 +61,7 @@ test("other hardware of several hosts is refused for each of them", () => {
   expect(decideLeave(lab, "libvirt", before, "redis-18")).toEqual({ kind: "stays" });
 });
 
-test("another size of disk or another image makes no VM anew; another hypervisor does", () => {
+test("another size of disk or another image makes no VM again; another hypervisor does", () => {
   const disks = changed((host) => ({ ...host, diskGiB: 99 }), { libvirt: { image: "centos-7-2009" } });
   expect(decideLeave(disks, "libvirt", before, "redis-18")).toEqual({ kind: "stays" });
   const far = ["redis-28", "redis-38", "redis-58"];

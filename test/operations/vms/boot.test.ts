@@ -59,7 +59,7 @@ describe("before the hosts are connected", () => {
     expect(await bootVms({ ...options, target: "local" })).toBeUndefined();
   });
 
-  test("the pin of a VM that was made anew goes, once; the others stay", async () => {
+  test("the pin of a VM that was made again goes, once; the others stay", async () => {
     const paths = statePaths(options.project, lab.name, "libvirt");
     const pins = new KnownHosts(paths.knownHostsFile);
     const keys = async () =>

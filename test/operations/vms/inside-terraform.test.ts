@@ -19,11 +19,11 @@ test("the ids of the domains come as JSON, or not at all", () => {
 
 test.each([
   ["{", "it is not JSON"],
-  ["[]", "it is no object of host → id"],
-  ["null", "it is no object of host → id"],
-  ['"x"', "it is no object of host → id"],
-  ['{"redis-18":7}', "the id of redis-18 is no text"],
-  ['{"redis-18":""}', "the id of redis-18 is no text"],
+  ["[]", "it is not an object of host → id"],
+  ["null", "it is not an object of host → id"],
+  ['"x"', "it is not an object of host → id"],
+  ['{"redis-18":7}', "the id of redis-18 is not a text"],
+  ['{"redis-18":""}', "the id of redis-18 is not a text"],
 ])("%s is refused by name", (text, why) => {
   expect(() => domainsGiven({ REDIS_LAB_DOMAINS: text })).toThrowError(
     expect.objectContaining({ code: "operations.malformed-domains", what: `REDIS_LAB_DOMAINS can't be read: ${why}.` }),

@@ -8,6 +8,6 @@ test("a size is the same in every unit", () => {
   expect(Size.gibibytes(20).toBytes()).toBe(21_474_836_480);
 });
 
-test.each([0, -1, 1.5, Number.NaN])("%s MiB is no size", (amount) => {
+test.each([0, -1, 1.5, Number.NaN])("%s MiB is not a size", (amount) => {
   expect(() => Size.mebibytes(amount)).toThrow(RangeError);
 });

@@ -73,7 +73,7 @@ describe("a node that is missing", () => {
   });
 });
 
-test("a node that the one that is asked has forgotten: whoever knows it tells", async () => {
+test("a node that the one that is asked has forgotten: a node that knows it reports it", async () => {
   await call(lab, "m3", "CLUSTER", "FORGET", id);
   const { code, out } = await trib(["check", at(lab, "m3")]);
   expect([code, out.match(/^[MS]: /gm)?.length]).toEqual([1, 6]);

@@ -26,7 +26,7 @@ export interface TerraformProject {
   readonly folder: string;
   /** An image with nothing on it, as a lab declares it. */
   readonly image: Exclude<NonNullable<LabInput["libvirt"]>["image"], string | undefined>;
-  /** Writes the labs, makes their stacks anew and initialises Terraform in each. */
+  /** Writes the labs, makes their stacks again and initialises Terraform in each. */
   synth(...labs: readonly LabInput[]): Promise<void>;
   /** Makes this the project of an example with one lab: its own stacks, and its labs file as it is made here. */
   synthExample(example: string, lab: string, labsFile: (text: string) => string): Promise<void>;

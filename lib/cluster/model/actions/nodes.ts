@@ -56,7 +56,7 @@ export const failOver = actionRow({
   describe: ({ master, to }) => `hand the shard of ${master} to ${to}`,
   *validate({ master, to }, cluster) {
     yield* mustAnswer(cluster, master, to);
-    if (!cluster.isReplica(to)) yield `${to} takes over and is no replica`;
+    if (!cluster.isReplica(to)) yield `${to} takes over and is not a replica`;
     else if (!cluster.replicates(to, master)) yield `${to} takes over from ${master} and does not replicate it`;
     if (!cluster.isMaster(master)) yield `${master} hands over its shard and is not a master`;
     cluster.promote(to, master);
@@ -74,7 +74,7 @@ export const takeOver = actionRow({
   describe: (action) => `let ${action.instance} take over (${action.how})`,
   *validate({ instance: id }, cluster) {
     yield* mustAnswer(cluster, id);
-    if (!cluster.isReplica(id)) yield `${id} takes over and is no replica`;
+    if (!cluster.isReplica(id)) yield `${id} takes over and is not a replica`;
     cluster.promote(id, cluster.masterOf(id));
   },
 });

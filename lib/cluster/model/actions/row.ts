@@ -19,7 +19,7 @@ export interface ActionRow<Fields extends ActionFields> {
   readonly sideBySide: boolean;
   /** Every node that it names has to be in the cluster when its turn comes. False for what makes a node ready for a cluster, introduces it, or makes it leave. */
   readonly inside: boolean;
-  /** It concerns the rest of the cluster as well: a new owner of a slot is told to the other masters, a raised config epoch to all, and who leads a shard or has left is looked for everywhere. */
+  /** It concerns the rest of the cluster as well: a new owner of a slot is sent to the other masters, a raised config epoch to all, and who leads a shard or has left is looked for everywhere. */
   readonly concernsCluster: boolean;
   /** Every instance that the action names: no other one may be touched by it, but those of their cluster where it concerns that. */
   nodesOf(action: FieldsOf<Fields>): readonly string[];

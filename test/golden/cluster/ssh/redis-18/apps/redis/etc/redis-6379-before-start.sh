@@ -48,7 +48,7 @@ appendonly=$(setting appendonly)
 # It ended as it should, and what it had is on its disk.
 if [ -e "$mark" ] && [ ! -e "$pid" ] && { [ "$appendonly" = yes ] || grep -Eq '^save +"?[0-9]' "$conf"; }; then start; fi
 
-# The copies of the data of this instance as ADDRESS:PORT; none where it is no master.
+# The copies of the data of this instance as ADDRESS:PORT; none where it is not a master.
 copies=
 nodes='/apps/redis/data/nodes-6379.conf'
 if [ ! -s "$nodes" ]; then start; fi

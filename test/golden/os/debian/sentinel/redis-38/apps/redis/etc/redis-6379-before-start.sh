@@ -48,7 +48,7 @@ appendonly=$(setting appendonly)
 # It ended as it should, and what it had is on its disk.
 if [ -e "$mark" ] && [ ! -e "$pid" ] && { [ "$appendonly" = yes ] || grep -Eq '^save +"?[0-9]' "$conf"; }; then start; fi
 
-# The copies of the data of this instance as ADDRESS:PORT; none where it is no master.
+# The copies of the data of this instance as ADDRESS:PORT; none where it is not a master.
 copies=
 own='192.168.1.38:6379'
 if grep -Eq '^(slaveof|replicaof) ' "$conf"; then start; fi
@@ -192,7 +192,7 @@ begin=$(now)
 while :; do
   look
   waited=$(($(now) - begin))
-  # The failover is at its end when nobody follows this instance any more; one that is cut off is no reason to come back as a master.
+  # The failover is at its end when nobody follows this instance any more; one that is cut off is not a reason to come back as a master.
   if [ -n "$heir" ] && { [ -z "$followers" ] || [ "$waited" -ge "$overdue" ]; }; then
     follow "$heir"
     start "was failed over to $heir, and joins as its replica (waited $waited s)"
