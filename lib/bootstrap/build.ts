@@ -178,6 +178,7 @@ async function compile(
     const result = await connection.run(buildScript(request), {
       title: "make",
       root: true,
+      outside: true,
       input,
       timeoutMs: BUILD_TIMEOUT_MS,
       signal,
@@ -203,7 +204,7 @@ async function compile(
     return { key, path, sha256: sum, bytes: (await stat(path)).size };
   } finally {
     if (folder !== undefined)
-      await connection.run(sh`rm -rf -- ${folder}`, { title: "remove the build folder", root: true }).catch(() => {});
+      await connection.run(sh`rm -rf -- ${folder}`, { title: "remove the build folder", root: true, outside: true }).catch(() => {});
   }
 }
 

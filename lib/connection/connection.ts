@@ -38,6 +38,8 @@ export interface RunOptions {
   readonly kept?: Kept | undefined;
   /** Ends the command as the time-out does; `run` then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
+  /** Needs nothing of the host's network, and does not run in it where the host is a namespace of this computer: there this user is root, whom `tar` and `make` take for more than it is. @default false */
+  readonly outside?: boolean | undefined;
   /** It changes nothing, so the interruption of the run ends it, without being named as `signal`. @default false */
   readonly look?: boolean | undefined;
 }

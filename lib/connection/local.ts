@@ -1,4 +1,4 @@
-import { open, readFile, rm, writeFile } from "node:fs/promises";
+import { type FileHandle, open, readFile, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
@@ -9,7 +9,7 @@ import type { CommandResult, Connection, ProbeResult, RunOptions, WriteOptions }
 import { cannotDial, cannotRead, cannotStart, cannotWrite, tooMuchOutput } from "./errors.ts";
 import { LONGEST_OUTPUT, OutputStream } from "./output.ts";
 import { assertOurs } from "./socket-owner.ts";
-import { DIAL_TIMEOUT_MS, dialDirectly, PROBE_TIMEOUT_MS } from "./sockets.ts";
+import { DIAL_TIMEOUT_MS, type Dialled, dialDirectly, PROBE_TIMEOUT_MS } from "./sockets.ts";
 
 /** sbin is missing on the PATH of ordinary users of some distributions; the scripts need `sysctl` and `ss`. */
 export const PATH_TAIL = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -22,6 +22,20 @@ export interface LocalOptions {
   readonly signal?: AbortSignal | undefined;
   /** Users, by id, whose servers are dialled as our own are. @default none */
   readonly trusted?: readonly number[];
+  /** Where the host is, if that is apart from this process. @default in this very place */
+  readonly place?: HostPlace | undefined;
+}
+
+/** A place on this computer with a network, file systems and processes of its own. */
+export interface HostPlace {
+  /** What stands before a program that runs there. */
+  enter(): readonly string[];
+  /** Under which path this process finds a file of there. */
+  pathOf(path: string): string;
+  /** @throws LabError `connection.open-files`, `connection.given-up` */
+  dial(address: string, port: number, timeoutMs: number, signal: AbortSignal | undefined): Promise<Dialled>;
+  /** As `dial`, for a look whether that is possible. It may start at another end: `dial` is of who looks after the lab, this of the host. */
+  probe(address: string, port: number, timeoutMs: number, signal: AbortSignal | undefined): Promise<Dialled>;
 }
 
 /**
@@ -36,11 +50,13 @@ class LocalConnection implements Connection {
   readonly host: string;
   private readonly signal: AbortSignal | undefined;
   private readonly trusted: readonly number[];
+  private readonly place: HostPlace | undefined;
 
-  constructor(host: string, { signal, trusted = [] }: LocalOptions) {
+  constructor(host: string, { signal, trusted = [], place }: LocalOptions) {
     this.host = host;
     this.signal = signal;
     this.trusted = trusted;
+    this.place = place;
   }
 
   async run(script: string, given: RunOptions): Promise<CommandResult> {
@@ -59,7 +75,7 @@ class LocalConnection implements Connection {
 
   async readFile(path: string): Promise<Buffer | undefined> {
     try {
-      return await readFile(path);
+      return await readFile(this.pathOf(path));
     } catch (error) {
       if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return undefined;
       throw cannotRead(this.host, path, textOf(error), errnoOf(error), error);
@@ -67,7 +83,7 @@ class LocalConnection implements Connection {
   }
 
   async writeFile(path: string, content: string | Buffer, options: WriteOptions): Promise<void> {
-    await this.replace(path, options.mode, (file) => file.writeFile(content));
+    await this.replace(path, options.mode, (file) => file.writeFile(content), this.pathOf(path));
   }
 
   async upload(
@@ -75,32 +91,49 @@ class LocalConnection implements Connection {
     path: string,
     options: WriteOptions & { readonly onBytes?: (sent: number, total: number) => void },
   ): Promise<void> {
-    const source = await open(localPath, "r").catch((error: unknown) => {
-      throw cannotRead("this computer", localPath, textOf(error), errnoOf(error), error);
+    await this.copy(localPath, this.pathOf(path), options, ["this computer", localPath], path);
+  }
+
+  async download(path: string, localPath: string): Promise<void> {
+    await this.copy(this.pathOf(path), localPath, { mode: 0o600 }, [this.host, path], localPath);
+  }
+
+  /** @param from and `to`: where they are for this process; @param shownFrom and `shownTo`: as an error names them */
+  private async copy(
+    from: string,
+    to: string,
+    options: WriteOptions & { readonly onBytes?: (sent: number, total: number) => void },
+    shownFrom: readonly [host: string, path: string],
+    shownTo: string,
+  ): Promise<void> {
+    const source = await open(from, "r").catch((error: unknown) => {
+      throw cannotRead(...shownFrom, textOf(error), errnoOf(error), error);
     });
     try {
       const total = (await source.stat()).size;
-      await this.replace(path, options.mode, async (file) => {
+      const fill = async (file: FileHandle) => {
         let sent = 0;
         for await (const chunk of source.createReadStream({ autoClose: false, highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
           await file.writeFile(chunk);
           sent += chunk.length;
           options.onBytes?.(sent, total);
         }
-      });
+      };
+      await this.replace(shownTo, options.mode, fill, to);
     } finally {
       await source.close();
     }
   }
 
-  async download(path: string, localPath: string): Promise<void> {
-    await this.upload(path, localPath, { mode: 0o600 });
-  }
-
   async dial(address: string, port: number, timeoutMs = DIAL_TIMEOUT_MS): Promise<Duplex> {
-    const dialled = await dialDirectly(address, port, timeoutMs, this.signal);
+    const { place } = this;
+    const dialled = await (place === undefined
+      ? dialDirectly(address, port, timeoutMs, this.signal)
+      : place.dial(address, port, timeoutMs, this.signal));
     if ("failure" in dialled) throw cannotDial(this.host, `${address}:${port}`, dialled.failure, dialled.cause);
     const { socket } = dialled;
+    // In a network of the lab's own all servers are this user's.
+    if (place !== undefined) return socket;
     try {
       await assertOurs(socket, this.host, { address, port }, this.trusted);
     } catch (error) {
@@ -111,7 +144,10 @@ class LocalConnection implements Connection {
   }
 
   async probe(address: string, port: number, timeoutMs = PROBE_TIMEOUT_MS): Promise<ProbeResult> {
-    const dialled = await dialDirectly(address, port, timeoutMs, this.signal);
+    const { place } = this;
+    const dialled = await (place === undefined
+      ? dialDirectly(address, port, timeoutMs, this.signal)
+      : place.probe(address, port, timeoutMs, this.signal));
     if ("failure" in dialled) return dialled.failure;
     dialled.socket.destroy();
     return "open";
@@ -119,9 +155,14 @@ class LocalConnection implements Connection {
 
   async close(): Promise<void> {}
 
-  private async replace(path: string, mode: number, fill: Parameters<typeof replaceFile>[2]): Promise<void> {
+  private pathOf(path: string): string {
+    return this.place?.pathOf(path) ?? path;
+  }
+
+  /** @param at where the file is for this process */
+  private async replace(path: string, mode: number, fill: Parameters<typeof replaceFile>[2], at: string): Promise<void> {
     try {
-      await replaceFile(path, mode, fill);
+      await replaceFile(at, mode, fill);
     } catch (error) {
       throw cannotWrite(this.host, path, textOf(error), errnoOf(error), error);
     }
@@ -137,7 +178,9 @@ class LocalConnection implements Connection {
       if (output.tooLong) void program.stop();
       return options.room?.();
     };
-    const program = startProgram("sh", args, {
+    const enter = options.outside === true ? [] : (this.place?.enter() ?? []);
+    const [file = "sh", ...words] = [...enter, "sh", ...args];
+    const program = startProgram(file, words, {
       environment: environment(),
       cwd: "/",
       input,

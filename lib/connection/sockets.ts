@@ -19,8 +19,13 @@ const FAILURES: Readonly<Record<string, Exclude<ProbeResult, "open">>> = {
   EPERM: "forbidden",
 };
 
+/** What an errno of connect(2) says of the other end. */
+export function failureOf(errno: string | undefined): Exclude<ProbeResult, "open"> {
+  return FAILURES[errno ?? ""] ?? "unreachable";
+}
+
 /** Faults of this computer, which say nothing of the other end. */
-const OUT_OF_FILES: ReadonlySet<string | undefined> = new Set(["EMFILE", "ENFILE"]);
+export const OUT_OF_FILES: ReadonlySet<string | undefined> = new Set(["EMFILE", "ENFILE"]);
 
 /**
  * Connects from this computer. Rejects for a fault of this computer and after an interruption alone.
@@ -50,7 +55,7 @@ export function dialDirectly(address: string, port: number, timeoutMs: number, s
       clearTimeout(timer);
       stopWatching();
       if (OUT_OF_FILES.has(cause.code)) reject(tooManyOpenFiles(cause));
-      else resolve({ failure: FAILURES[cause.code ?? ""] ?? "unreachable", cause });
+      else resolve({ failure: failureOf(cause.code), cause });
     });
   });
 }

@@ -65,3 +65,23 @@ export function illegalPassword(where: string): LabError {
     next: "Choose a password of A-Z a-z 0-9 _ - only.",
   });
 }
+
+/** Namespaces of a lab need two addresses besides those of its hosts. */
+export function noFreeAddress(lab: string, cidr: string, hosts: number): LabError {
+  return new LabError({
+    code: "lab.no-free-address",
+    kind: "refused",
+    what: `The network ${cidr} of "${lab}" has no address left beside those of its ${byCount(hosts, "one host", `${hosts} hosts`)}.`,
+    why: "The bridge between the namespaces takes one, and clients another.",
+    next: "Give the lab a wider `network.cidr`, or use another target: redis-lab up LAB --target local",
+  });
+}
+
+export function hostNamedClient(lab: string, name: string): LabError {
+  return new LabError({
+    code: "lab.host-named-client",
+    kind: "refused",
+    what: `"${lab}" has a host with the name "${name}", which is that of the namespace for clients.`,
+    next: "Give the host another name, or use another target: redis-lab up LAB --target local",
+  });
+}

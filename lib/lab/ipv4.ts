@@ -20,6 +20,12 @@ export function isInside(address: string, cidr: string): boolean {
   return offset > 0 && offset < size - 1;
 }
 
+/** The addresses that hosts of a network can have, from its first or from its last one on. */
+export function* addressesOf(cidr: string, from: "first" | "last"): Generator<string> {
+  const { start, size } = parse(cidr);
+  for (let offset = 1; offset < size - 1; offset += 1) yield toText(start + (from === "first" ? offset : size - 1 - offset));
+}
+
 /** Whether two networks have an address in common. */
 export function overlap(one: string, other: string): boolean {
   const [a, b] = [parse(one), parse(other)];

@@ -11,8 +11,13 @@ export interface TargetCapabilities {
   readonly managesHost: boolean;
   /** Who keeps an instance running: the host's systemd, or a daemon with a pid file. */
   readonly supervisor: "systemd" | "daemon";
-  /** How commands reach the host. */
+  /** How commands reach the host: as processes of this computer, or through SSH. */
   readonly connection: "local" | "ssh";
+  /**
+   * The network in which instances listen: that of this computer, where any user and any program meets them; namespaces that redis-lab makes for the lab and has to enter, where nothing else
+   * is; or that of machines.
+   */
+  readonly network: "computer" | "namespaces" | "machines";
   /** May fall back to the distribution's source package when neither release site nor mirrors answer. */
   readonly distributionFallback: boolean;
   /** Machines are VMs that Terraform makes and destroys: `up` waits for their boot, `down` is `cdktf destroy`. */
@@ -24,6 +29,8 @@ export interface TargetCapabilities {
   /** How to log in on the host. `labKey` is the private key that redis-lab made for the lab. */
   readonly login: (lab: Lab, host: Host, labKey: string | undefined) => Login;
 }
+
+const declaredAddress = (_lab: Lab, host: Host): string => host.address;
 
 function loopbackAddress(lab: Lab, host: Host): string {
   const network = lab.network.loopback.split(".").slice(0, 3);
@@ -55,30 +62,44 @@ const ROWS = {
     managesHost: false,
     supervisor: "daemon",
     connection: "local",
+    network: "computer",
     distributionFallback: true,
     machines: "given",
     bindsLoopback: false,
     address: loopbackAddress,
     login: () => ({}),
   },
+  netns: {
+    managesHost: false,
+    supervisor: "daemon",
+    connection: "local",
+    network: "namespaces",
+    distributionFallback: true,
+    machines: "given",
+    bindsLoopback: true,
+    address: declaredAddress,
+    login: () => ({}),
+  },
   ssh: {
     managesHost: true,
     supervisor: "systemd",
     connection: "ssh",
+    network: "machines",
     distributionFallback: false,
     machines: "given",
     bindsLoopback: true,
-    address: (_lab, host) => host.address,
+    address: declaredAddress,
     login: declaredLogin,
   },
   libvirt: {
     managesHost: true,
     supervisor: "systemd",
     connection: "ssh",
+    network: "machines",
     distributionFallback: false,
     machines: "terraform",
     bindsLoopback: true,
-    address: (_lab, host) => host.address,
+    address: declaredAddress,
     login: vmLogin,
   },
 } satisfies Readonly<Record<string, TargetCapabilities>>;

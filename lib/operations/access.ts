@@ -46,7 +46,7 @@ async function assertIsInstance(client: RedisClient, { id, configFile }: PlacedI
 
 /** On this computer a password that is refused may be that of another checkout of the same lab, whose servers have the addresses of ours. */
 async function whoElse({ capabilities, hosts }: Placement, { address, port }: Reachable, error: unknown): Promise<Error | undefined> {
-  if (capabilities.connection !== "local" || !isLabError(error) || error.code !== "redis.wrong-password") return undefined;
+  if (capabilities.network !== "computer" || !isLabError(error) || error.code !== "redis.wrong-password") return undefined;
   const server = (await localServers()).find(({ title }) => title.split(" ").includes(`${address}:${port}`));
   if (server === undefined || hosts.some(({ paths }) => paths.prefix.startsWith(`${server.root}/.redis-lab/${server.lab}/`)))
     return undefined;

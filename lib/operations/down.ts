@@ -11,6 +11,7 @@ import { PROGRAMS } from "../lab/programs.ts";
 import { TARGETS, type TargetName } from "../lab/targets.ts";
 import { writeState } from "../project/state.ts";
 import { machinesAreTerraforms } from "./errors.ts";
+import { removeNetwork } from "./network.ts";
 import { HOST_CONCURRENCY, type Session, type SessionOptions, withSession } from "./session.ts";
 import { readStatus } from "./status.ts";
 import { withLabLock } from "./vms/inside-terraform.ts";
@@ -58,6 +59,8 @@ async function bringSessionDown(session: Session, { remove, now }: Pick<DownOpti
   const failures = new Map([...session.unreachable].map(([host, error]) => [host, error.message]));
   const stopped = await stopEverything(session, failures);
   session.signal?.throwIfAborted();
+  // What could not be stopped has not saved its data, and would end with the network.
+  if (failures.size === 0) await removeNetwork(session);
   const removed = remove === "nothing" ? [] : await removeEverywhere(session, remove, failures);
   if (failures.size === 0) await forget(session, remove, now());
   return {

@@ -5,6 +5,7 @@ import type { PlacedHost, PlacedInstance, Placement } from "../lab/placement.ts"
 import { PROGRAMS } from "../lab/programs.ts";
 import { hostUnreachable, notInstalled, notOurs } from "./errors.ts";
 import { findHost, findInstance } from "./find.ts";
+import { raiseNetwork } from "./network.ts";
 import { readiness } from "./ready.ts";
 import { type Session, type SessionOptions, withSession } from "./session.ts";
 import { withLabLock } from "./vms/inside-terraform.ts";
@@ -103,6 +104,7 @@ async function control(session: Session, instance: PlacedInstance, action: Insta
     emit({ ...step, state: "unchanged" });
     return { instance: instance.id, before, after: before, restartsAfter: undefined, startsAtBoot: false };
   }
+  if (action === "start" || action === "restart") await raiseNetwork(session);
   emit({ ...step, state: "started" });
   session.access.drop(instance.id);
   const outcome = await supervisor[action](instance);

@@ -12,12 +12,14 @@ import { productOf } from "../lab/product.ts";
 import type { Lab } from "../lab/schema.ts";
 import type { Secrets } from "../lab/secrets.ts";
 import type { TargetName } from "../lab/targets.ts";
+import type { LabNetwork, Whereabouts } from "../netns/network.ts";
 import type { Project } from "../project/project.ts";
 import { loadSecrets } from "../project/secrets-file.ts";
 import { type LabState, readState, rememberedSource, type StatePaths, statePaths } from "../project/state.ts";
 import { Version } from "../redis/version.ts";
 import { type Access, openAccess } from "./access.ts";
 import { findHost } from "./find.ts";
+import { openNetwork } from "./network.ts";
 
 /** How many hosts are worked on at the same time. Seven is a lab; more would only queue on the two ends of one link. */
 export const HOST_CONCURRENCY = 8;
@@ -39,11 +41,20 @@ export interface Session {
   /** Hosts that could not be reached, with the reason. */
   readonly unreachable: ReadonlyMap<string, LabError>;
   readonly access: Access;
+  /** The network of the lab where redis-lab makes one, there or not. @default undefined: it is that of the computer or of machines */
+  readonly network: LabNetwork | undefined;
   readonly emit: Emit;
   /** The interruption of the run. Connections and access know it: a host or an instance that is silent after it is given up. */
   readonly signal: AbortSignal | undefined;
   /** Connects a host again after its machine was started again. @throws LabError where it can't be reached; the host is without a connection then */
   reconnect(host: string): Promise<void>;
+  /**
+   * What stands before a program so that it runs where the addresses of the lab lead to its instances: nothing where that is everywhere.
+   *
+   * @param where a host, or the place of clients. @default "client"
+   * @throws LabError `netns.down`
+   */
+  enter(where?: Whereabouts): readonly string[];
   close(): Promise<void>;
 }
 
@@ -75,6 +86,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     removeTemporaryFolders(),
   ]);
   const remembered = rememberedSource(state, lab)?.version;
+  const network = await openNetwork({ lab, target, paths, signal: options.signal });
   const version = remembered === undefined ? undefined : Version.of(productOf(lab), remembered);
   const placement = placeLab(lab, { target, ...paths, ...(version !== undefined && { version }) });
   const reach: Reach = options.reach ?? ((_host, open) => open());
@@ -83,8 +95,11 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const unreachable = new Map<string, LabError>();
   const { signal } = options;
   const open = (host: PlacedHost) =>
-    reach(host, (more) => connect(placement, host, trusted, { knownHostsFile: paths.knownHostsFile, emit, signal, ...more }));
-  const closeAll = () => Promise.all([...connections.values()].map((connection) => connection.close()));
+    reach(host, (more) => connect(placement, host, { trusted, network }, { knownHostsFile: paths.knownHostsFile, emit, signal, ...more }));
+  const closeAll = async () => {
+    await Promise.all([...connections.values()].map((connection) => connection.close()));
+    network?.close();
+  };
   try {
     await allEnded(
       wanted.map(async (host) => {
@@ -112,8 +127,10 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     connections,
     unreachable,
     access,
+    network,
     emit,
     signal,
+    enter: (where) => network?.enter(where) ?? [],
     async reconnect(name) {
       const host = findHost(placement, name);
       for (const { id } of host.instances) access.drop(id);
@@ -159,8 +176,16 @@ async function keepers({ labFolder }: StatePaths): Promise<readonly number[]> {
   return found === undefined ? [] : [found.uid];
 }
 
-async function connect(placement: Placement, host: PlacedHost, trusted: readonly number[], options: SshOptions): Promise<Connection> {
-  if (placement.capabilities.connection === "local") return openLocalConnection(host.name, { signal: options.signal, trusted });
+interface OnThisComputer {
+  readonly trusted: readonly number[];
+  readonly network: LabNetwork | undefined;
+}
+
+async function connect(placement: Placement, host: PlacedHost, here: OnThisComputer, options: SshOptions): Promise<Connection> {
+  if (placement.capabilities.connection === "local") {
+    const { trusted, network } = here;
+    return openLocalConnection(host.name, { signal: options.signal, trusted, place: network?.placeOf(host.name) });
+  }
   // ssh2 takes longer to load than a local status takes in all.
   const { openSshConnection } = await import("../connection/ssh.ts");
   return openSshConnection(host.name, { ...host.ssh, address: host.address }, { ...options, ownMachine: isOwnMachine(placement) });

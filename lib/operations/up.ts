@@ -12,6 +12,7 @@ import { type HostFailure, hostFailure } from "./host-failure.ts";
 import { layoutOperations } from "./layouts.ts";
 import { formerHosts } from "./leaving/former.ts";
 import { type LeaveReport, leaveFormerHosts } from "./leaving/leave.ts";
+import { raiseNetwork } from "./network.ts";
 import { type Prepared, prepare, somethingRan } from "./prepare.ts";
 import { readiness } from "./ready.ts";
 import { reconfigure } from "./reconfigure.ts";
@@ -103,6 +104,7 @@ async function bringSessionUp(before: Session, options: UpOptions, count: Change
     source: { declared: declaredSource(session.lab), version: version.text, sha256, origin, fallback },
   };
   await writeState(session.paths, state);
+  await raiseNetwork(session);
   const outcomes = await applyHosts(
     [...prepared.hosts.values()].flatMap(({ host, facts, plan }) => {
       const connection = session.connections.get(host.name);

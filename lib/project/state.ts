@@ -81,6 +81,8 @@ export interface StatePaths {
   readonly lockFile: string;
   readonly knownHostsFile: string;
   readonly hostsFolder: string;
+  /** Where hosts are namespaces: the process that holds them. */
+  readonly networkFile: string;
   /** Moves of slots that did not come to their end. */
   readonly journalFolder: string;
   /** Values of which there were two, and that were not kept. */
@@ -100,6 +102,7 @@ export function statePaths(project: Project, lab: string, target: TargetName): S
     lockFile: join(targetFolder, "lock"),
     knownHostsFile: join(targetFolder, "known_hosts"),
     hostsFolder: join(targetFolder, "hosts"),
+    networkFile: join(targetFolder, "network.json"),
     journalFolder: join(targetFolder, "journal"),
     quarantineFolder: join(targetFolder, "quarantine"),
     labKey: labKeyFile(project, lab),

@@ -42,7 +42,7 @@ export function renderBeforeStart(placement: Placement, host: PlacedHost, instan
     monitor: quoted(monitor ?? ""),
     own: quoted(`${instance.address}:${port}`),
     cluster: copies === "nodes-file",
-    sharesComputer: placement.capabilities.connection === "local",
+    sharesComputer: placement.capabilities.network === "computer",
     copies: quoted(copies === "nodes-file" ? "" : addresses(copies)),
     overdue: Math.ceil(failoverOverdueMs / 1000),
     patience: Math.min(PATIENCE_S, ...monitors.map(({ downAfterMs }) => Math.max(2, Math.floor(downAfterMs / 1000) - 2))),

@@ -30,6 +30,10 @@ export const ARROWS: Readonly<Record<string, Readonly<Record<string, Arrow>>>> =
     },
   },
   connection: { lab: { types: true, why: "the ssh settings of a host are its input" } },
+  netns: {
+    lab: { only: /^(namespaces|schema)$/, why: "which hosts the network of a lab has" },
+    connection: { only: /^(local|quote|remote-dial|sockets)$/, why: "it is the place of a connection, and is made by scripts" },
+  },
   bootstrap: {
     lab: { why: "a host is brought to what the placement says" },
     render: { why: "the wanted files" },
@@ -70,6 +74,7 @@ export const ARROWS: Readonly<Record<string, Readonly<Record<string, Arrow>>>> =
     replication: { why: "then the layout" },
     transfer: { why: "backup, restore and import" },
     connection: { why: "a session opens and closes the connections" },
+    netns: { why: "a session enters the network of its lab, and up and down make and remove it" },
     libvirt: { why: "VMs are looked at, and told to start and stop, around what Terraform does" },
     project: { why: "state, secrets and lock" },
     lab: { why: "the lab itself" },
@@ -154,7 +159,7 @@ export const HOMES: Readonly<Record<string, RegExp>> = {
   handlebars: /^lib\/render\/template\.ts$/,
   "@redis/client": /^lib\/redis\//,
   "@xmldom/xmldom": /^lib\/libvirt\/xml\.ts$/,
-  "node:child_process": /^lib\/base\/(process|file-lock)\.ts$/,
+  "node:child_process": /^lib\/base\/(process|file-lock|lasting-process|helper-process)\.ts$/,
   valibot: /^lib\/(lab|project|cluster\/(apply\/journal|model\/actions\/.*|plan\/saved-plan)|transfer\/manifest)/,
 };
 
