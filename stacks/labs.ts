@@ -6,6 +6,8 @@ import { defineLab, numberedHosts } from "redis-lab";
 export const cluster = defineLab({
   name: "cluster",
   description: "Redis Cluster: 3 masters, 3 replicas, a spare host",
+  // It is for trying things out, with data that can be made again: faults and drills need not ask.
+  disposable: true,
   network: { cidr: "192.168.1.0/24", loopback: "127.0.1.0/24" },
   hosts: numberedHosts("192.168.1", [18, 28, 38, 48, 58, 68, 78], { 78: { instances: [6379, 6380] } }),
   layout: {
@@ -20,6 +22,7 @@ export const cluster = defineLab({
 export const sentinel = defineLab({
   name: "sentinel",
   description: "Sentinel: 1 master, 2 replicas, 3 sentinels",
+  disposable: true,
   network: { cidr: "192.168.1.0/24", loopback: "127.0.2.0/24" },
   hosts: numberedHosts("192.168.1", [18, 28, 38]),
   layout: {

@@ -3,13 +3,12 @@ import type { Connection } from "../connection/connection.ts";
 import { raw, sh } from "../connection/quote.ts";
 import { beforeStartOf } from "../lab/before-start.ts";
 import type { PlacedInstance } from "../lab/placement.ts";
-import { PROGRAMS } from "../lab/programs.ts";
-import { workingFolder } from "../render/folders.ts";
 import { commandFailed, lastLines, notOurProcess, startFailed, stopFailed } from "./errors.ts";
 import type { InstanceFact, ProcessProof } from "./facts.ts";
 import { describeListener, foreignListenersOf } from "./foreign-listeners.ts";
 import { startRecord } from "./host-paths.ts";
 import { ownServers } from "./own-servers.ts";
+import { planEndScript, SAME_PROCESS, startDaemonScript } from "./process-scripts.ts";
 import { Common, factOf, type KillOutcome, type SupervisedHost, type Supervisor, type SupervisorOptions } from "./supervised.ts";
 import { SystemdSupervisor } from "./systemd-supervisor.ts";
 
@@ -40,15 +39,8 @@ class DaemonSupervisor implements Supervisor {
     if (factOf(facts, instance).process === undefined) {
       const [listener] = foreignListenersOf(facts, placement, instance);
       if (listener !== undefined) throw notOurProcess(instance.id, describeListener(listener));
-      const { server: program } = placement.version.product.programs;
-      const server = `${host.paths.bin}/${program}`;
-      const { option } = PROGRAMS[instance.kind];
-      const options = option === undefined ? [] : [option];
       await this.decide(instance);
-      // No pid file of an earlier process is left to be taken for this one's.
-      const script = sh`umask 077; rm -f -- ${instance.pidFile} ${startRecord(host.paths, instance)}
-cd ${workingFolder(host, instance)} && exec ${server} ${instance.configFile} ${options} </dev/null`;
-      const result = await common.run(script, `start ${program}`);
+      const result = await common.run(startDaemonScript(placement, host, instance), `start ${placement.version.product.programs.server}`);
       if (result.exitCode !== 0) {
         throw startFailed(instance.id, common.mask(lastLines(result)) || "it ended at once.", await common.log(instance));
       }
@@ -80,8 +72,7 @@ cd ${workingFolder(host, instance)} && exec ${server} ${instance.configFile} ${o
     const files = [instance.pidFile, startRecord(common.supervised.host.paths, instance)];
     if (process !== undefined) {
       // Looked at and signalled in one script: the number cannot pass to another process between.
-      const mark = beforeStartOf(common.supervised.host, instance)?.mark;
-      const planned = raw(mark === undefined ? "" : sh`printf '' > ${mark} || :; `);
+      const planned = raw(planEndScript(common.supervised.host, instance));
       const script = sh`${SAME_PROCESS}
 if same ${process.pid} ${process.start}; then ${planned}kill -TERM ${process.pid}; fi`;
       const result = await common.run(script, `end process ${process.pid}`);
@@ -171,12 +162,3 @@ if same ${pid} ${start}; then echo alive; else echo gone; fi`,
     if (result.exitCode !== 0) throw commandFailed(this.common.connection.host, "start", result);
   }
 }
-
-/** `same PID START`: whether this very process lives (not as a zombie). Field 22 of /proc/PID/stat, after the name in parentheses (proc(5)). */
-const SAME_PROCESS = {
-  rawShell: `same() {
-  s=; if [ -r "/proc/$1/stat" ]; then IFS= read -r s < "/proc/$1/stat" 2>/dev/null || :; fi
-  w=$2; set -- \${s##*) }
-  [ "$1" != Z ] && [ "\${20}" = "$w" ]
-}`,
-};

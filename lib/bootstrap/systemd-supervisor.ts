@@ -1,11 +1,10 @@
-import { raw, sh } from "../connection/quote.ts";
+import { sh } from "../connection/quote.ts";
 import type { PlacedInstance } from "../lab/placement.ts";
 import { commandFailed, lastLines, notOurUnit, startFailed, stopFailed } from "./errors.ts";
 import type { InstanceFact, UnitFact } from "./facts.ts";
+import { NOT_OURS, onOwnUnit } from "./process-scripts.ts";
 import type { Common, KillOutcome, Supervisor } from "./supervised.ts";
 
-/** Exit code for a unit that is not the lab's; no command of systemctl ends with it. */
-const NOT_OURS = 66;
 /** States of a unit in which nothing of it runs and nothing will by itself (systemctl(1)). A unit that waits for its next try is `activating`. */
 const ENDED: readonly string[] = ["inactive", "failed"];
 
@@ -57,12 +56,8 @@ export class SystemdSupervisor implements Supervisor {
     return unit?.lab === this.common.supervised.placement.lab.name;
   }
 
-  /** A script for the unit of this lab alone: where systemd has none of its name, or one of others, it ends with NOT_OURS and touches nothing. */
   private onOwnUnit(instance: PlacedInstance, script: string): string {
-    const marker = `# Managed by redis-lab: lab ${this.common.supervised.placement.lab.name},`;
-    return sh`f=$(systemctl show -p FragmentPath ${`${instance.unit}.service`}); f=\${f#FragmentPath=}
-if [ -z "$f" ] || ! grep -qsF -- ${marker} "$f"; then exit ${NOT_OURS}; fi
-${raw(script)}`;
+    return onOwnUnit(this.common.supervised.placement.lab.name, instance.unit, script);
   }
 
   async kill(instance: PlacedInstance): Promise<KillOutcome> {

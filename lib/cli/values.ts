@@ -43,6 +43,16 @@ export function milliseconds(text: string): number {
   return value;
 }
 
+const LONG_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+
+/** `30s`, `2m`, `1h`, `500ms`, `30`: milliseconds, a day at most. @throws InvalidArgumentError for what is not a time, and for 0 */
+export function duration(text: string): number {
+  const found = /^(?<value>\d+(\.\d+)?)(?<unit>ms|s|m|h)?$/.exec(text)?.groups;
+  const value = Number(found?.["value"] ?? 0) * (LONG_UNITS[found?.["unit"] ?? "s"] ?? 0);
+  if (value === 0 || value > 86_400_000) throw new InvalidArgumentError(`"${text}" is not a time up to 24h; give for example 30s.`);
+  return value;
+}
+
 /** `10mb`, `512k`, `4096`: bytes, with the units of redis.conf. @throws InvalidArgumentError for what is not an amount, and for less than one byte */
 export function bytes(text: string): number {
   const found = /^(?<value>\d+(\.\d+)?)(?<unit>k|kb|m|mb|g|gb)?$/i.exec(text)?.groups;

@@ -1,3 +1,4 @@
+import { FAULT_VERBS } from "./fault-verbs.ts";
 import { LAB_VERBS } from "./lab-verbs.ts";
 import { OWN_VERBS } from "./own-verbs.ts";
 import type { Verb, VerbFamily } from "./verb.ts";
@@ -17,4 +18,4 @@ const CLUSTER: VerbFamily = {
 };
 
 /** All of redis-lab's command line, in the order of `--help`: the program, and the list of verbs in the README, are derived from it. */
-export const VERB_TABLE: readonly (Verb | VerbFamily)[] = [...LAB_VERBS, CLUSTER, ...OWN_VERBS];
+export const VERB_TABLE: readonly (Verb | VerbFamily)[] = [...LAB_VERBS, ...FAULT_VERBS, CLUSTER, ...OWN_VERBS];

@@ -1,3 +1,5 @@
+import type { FaultOptions } from "./row.ts";
+
 /** A fault as asked for: `redis-lab fault LAB FAULT TARGET… [--for 30s]`. */
 export interface FaultRequest {
   readonly fault: string;
@@ -5,7 +7,7 @@ export interface FaultRequest {
   readonly targets: readonly string[];
   /** When the hosts heal themselves, in milliseconds. @default the fault's own; undefined where it has no undo (kill) */
   readonly forMs?: number | undefined;
-  readonly options?: Readonly<Record<string, string | number | boolean>> | undefined;
+  readonly options?: FaultOptions | undefined;
 }
 
 /** A fault that was made. */
@@ -14,6 +16,8 @@ export interface MadeFault {
   readonly fault: string;
   /** What the targets were at that moment: instance ids or host names. */
   readonly touched: readonly string[];
+  /** What was done to whom, in sentences without an end. */
+  readonly says: readonly string[];
   /** Monotonic microseconds (`process.hrtime`) between which it was made. */
   readonly fromMicros: number;
   readonly toMicros: number;

@@ -203,6 +203,10 @@ export const secretsSchema = v.object({
 export const labSchema = v.object({
   name: described(name, "Name of the lab; the first argument of every verb."),
   description: described(v.optional(v.string(), ""), "One line for people. Default: empty."),
+  disposable: described(
+    v.optional(v.boolean(), false),
+    "For experiments alone: faults and drills break it without a question, and what it holds may be lost. Default: false.",
+  ),
   network: v.object({
     cidr: described(subnet, "Network of the hosts, for example 192.168.1.0/24."),
     loopback: described(

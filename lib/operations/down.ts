@@ -11,6 +11,7 @@ import { PROGRAMS } from "../lab/programs.ts";
 import { TARGETS, type TargetName } from "../lab/targets.ts";
 import { writeState } from "../project/state.ts";
 import { machinesAreTerraforms } from "./errors.ts";
+import { healFaults } from "./fault.ts";
 import { removeNetwork } from "./network.ts";
 import { HOST_CONCURRENCY, type Session, type SessionOptions, withSession } from "./session.ts";
 import { readStatus } from "./status.ts";
@@ -57,6 +58,8 @@ export async function bringDown(options: DownOptions): Promise<DownReport> {
 
 async function bringSessionDown(session: Session, { remove, now }: Pick<DownOptions, "remove" | "now">): Promise<DownReport> {
   const failures = new Map([...session.unreachable].map(([host, error]) => [host, error.message]));
+  // What stands still does not end, and a ballast or a rule would stay for ever.
+  for (const { host, error } of (await healFaults(session, [], "down")).failures) failures.set(host, failures.get(host) ?? error);
   const stopped = await stopEverything(session, failures);
   session.signal?.throwIfAborted();
   // What could not be stopped has not saved its data, and would end with the network.

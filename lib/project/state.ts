@@ -85,6 +85,8 @@ export interface StatePaths {
   readonly networkFile: string;
   /** Moves of slots that did not come to their end. */
   readonly journalFolder: string;
+  /** Faults that were made and are not undone. */
+  readonly faultsFolder: string;
   /** Values of which there were two, and that were not kept. */
   readonly quarantineFolder: string;
   /** Private key of the lab (0600), with the public one beside it as `.pub`; made at the first synth. */
@@ -104,6 +106,7 @@ export function statePaths(project: Project, lab: string, target: TargetName): S
     hostsFolder: join(targetFolder, "hosts"),
     networkFile: join(targetFolder, "network.json"),
     journalFolder: join(targetFolder, "journal"),
+    faultsFolder: join(targetFolder, "faults"),
     quarantineFolder: join(targetFolder, "quarantine"),
     labKey: labKeyFile(project, lab),
   };

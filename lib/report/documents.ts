@@ -9,6 +9,7 @@ import type { DoctorReport } from "../operations/doctor/doctor.ts";
 import type { DownReport } from "../operations/down.ts";
 import type { ExecReport } from "../operations/exec.ts";
 import type { FailoverReport } from "../operations/failover.ts";
+import type { FaultReport, HealVerbReport, OpenFaultsReport } from "../operations/fault-verbs.ts";
 import type { InstancesReport } from "../operations/instances.ts";
 import type { LeaveReport } from "../operations/leaving/leave.ts";
 import type { ListedLab } from "../operations/list.ts";
@@ -24,6 +25,7 @@ import type { BackupReport } from "../transfer/backup.ts";
 import type { RestoreReport } from "../transfer/restore.ts";
 import type { ImportedKey, ImportReport } from "../transfer/types.ts";
 import type { BackupCheck } from "../transfer/verify.ts";
+import type { ListedFault } from "./fault.ts";
 
 // The one table of what `--json` prints: by verb, what it finds or did. A verb prints what stands here or does not compile, and the schemas in docs/reference/json are generated from it.
 
@@ -47,6 +49,8 @@ export interface LabResults {
   readonly restart: InstancesReport;
   readonly kill: InstancesReport;
   readonly exec: ExecReport;
+  readonly fault: FaultReport | OpenFaultsReport | FaultListReport;
+  readonly heal: HealVerbReport;
   readonly apply: ChangeReport;
   readonly "cluster check": CheckReport;
   readonly "cluster info": InfoReport;
@@ -125,6 +129,11 @@ export interface CallReport {
     /** Integers beyond what JSON holds are text. */
     readonly value: unknown;
   }[];
+}
+
+/** With `--list`. */
+export interface FaultListReport {
+  readonly faults: readonly ListedFault[];
 }
 
 export interface ListReport {

@@ -92,6 +92,9 @@ const CASES: Readonly<Record<string, Case>> = {
   stop: { words: ["cluster", "redis-38:6379"], ends: "interrupted", itself: true, waits: "the instance is to end" },
   start: { words: ["cluster", "redis-38:6379"], ends: 0, itself: true },
   restart: { words: ["cluster", "redis-38:6379"], ends: "interrupted", itself: true, waits: "the instance is to end" },
+  // They ask the hosts alone.
+  fault: { words: ["cluster"], ends: 0 },
+  heal: { words: ["cluster"], ends: 0 },
   // It needs no answer. That of a lab which is not up has nothing to end, and takes nothing from the others.
   kill: { words: ["idle", "redis-18:6379"], ends: 1 },
 };

@@ -61,6 +61,15 @@ export const ARROWS: Readonly<Record<string, Readonly<Record<string, Arrow>>>> =
     cluster: { why: "values travel to the masters of a cluster, and are compared as a move compares them" },
     redis: { why: "the servers are spoken to through it" },
   },
+  fault: {
+    lab: { why: "whom a fault meets, and what the target and the layout say of it" },
+    bootstrap: {
+      only: /^(facts|host-paths|process-scripts)$/,
+      why: "where a host remembers, the proof of a process, and how an instance is started",
+    },
+    connection: { only: /^quote$/, why: "faults are scripts" },
+  },
+  drill: {},
   trib: {
     transfer: { only: /^(backup|import|source|types)$/, why: "its verbs backup and import" },
     cluster: { why: "it says in redis-trib's words what the engine plans and does" },
@@ -73,6 +82,7 @@ export const ARROWS: Readonly<Record<string, Readonly<Record<string, Arrow>>>> =
     sentinel: { why: "then the layout" },
     replication: { why: "then the layout" },
     transfer: { why: "backup, restore and import" },
+    fault: { why: "faults are made and undone around what it plans" },
     connection: { why: "a session opens and closes the connections" },
     netns: { why: "a session enters the network of its lab, and up and down make and remove it" },
     libvirt: { why: "VMs are looked at, and told to start and stop, around what Terraform does" },
@@ -87,6 +97,7 @@ export const ARROWS: Readonly<Record<string, Readonly<Record<string, Arrow>>>> =
     cluster: { types: true, why: "plans and findings" },
     sentinel: { types: true, why: "plans and findings" },
     transfer: { types: true, why: "what was brought over" },
+    fault: { only: /^(faults|words|targets)$/, why: "the list of faults" },
     project: { only: /^scaffold$/, types: true, why: "the document of init says what it made" },
     lab: { why: "the inventory, and which columns the row of a layout asks for" },
     redis: { only: /^constants$/, why: "how many slots there are" },
@@ -117,6 +128,7 @@ export const ARROWS: Readonly<Record<string, Readonly<Record<string, Arrow>>>> =
     },
     connection: { only: /^quote$/, why: "the verb logs runs tail" },
     bootstrap: { types: true, why: "what events and plans hold" },
+    fault: { only: /^(words|errors|row)$/, why: "the faults and roles of a command line" },
   },
 };
 
@@ -185,6 +197,7 @@ export const PURE: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = 
   },
   sentinel: {},
   replication: {},
+  fault: {},
   trib: { "node:dns/promises": /^addresses\.ts$/, "node:net": /^addresses\.ts$/ },
 };
 

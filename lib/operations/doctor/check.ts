@@ -7,6 +7,7 @@ import type { Vm } from "../../lab/vms.ts";
 import type { DomainStatus } from "../../libvirt/domains.ts";
 import type { Orphan } from "../../libvirt/orphans.ts";
 import type { PreflightFinding } from "../../libvirt/preflight-finding.ts";
+import type { OpenFault } from "../fault.ts";
 import type { Status } from "../status.ts";
 import type { CloudInitResult } from "../vms/cloud-init.ts";
 import type { DoctorFinding, Found } from "./finding.ts";
@@ -27,6 +28,8 @@ export interface LabReading {
   readonly ports: readonly PortReading[];
   /** Hosts and instances that could not be looked at, with the reason. */
   readonly unreachable: readonly Unreachable[];
+  /** Faults that are not undone. */
+  readonly faults: readonly OpenFault[];
   /** Other people who have an account on this computer; empty where the lab is on others. */
   readonly people: readonly string[];
 }

@@ -3,7 +3,7 @@ import type { DoctorCheck, Examination } from "./check.ts";
 import type { DoctorFinding } from "./finding.ts";
 import { clock, disk, files, firewall, hugepagesAtBoot, overcommit, selinux, swap, transparentHugepages } from "./host-checks.ts";
 import { backlog, openFiles, password, settings } from "./instance-checks.ts";
-import { layout, otherUsers, placement, ports, reachable } from "./layout-checks.ts";
+import { faults, layout, otherUsers, placement, ports, reachable } from "./layout-checks.ts";
 import { persistence } from "./persistence-checks.ts";
 import { cloudInit, deployed, hardware, hypervisor, orphans, vm } from "./vm-checks.ts";
 
@@ -33,6 +33,7 @@ export const DOCTOR_CHECKS = [
   files,
   placement,
   otherUsers,
+  faults,
   layout,
 ] as const satisfies readonly DoctorCheck[];
 

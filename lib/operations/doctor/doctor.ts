@@ -11,6 +11,7 @@ import { planVms } from "../../lab/vms.ts";
 import { domainStates } from "../../libvirt/domains.ts";
 import { effectiveDirectives } from "../../redis/conf/conf.ts";
 import { pairsOf } from "../../redis/pairs.ts";
+import { openFaults } from "../fault.ts";
 import type { Session } from "../session.ts";
 import { readStatus } from "../status.ts";
 import { type CloudInitResult, readCloudInit } from "../vms/cloud-init.ts";
@@ -50,15 +51,23 @@ async function gather(session: Session, environment: NodeJS.ProcessEnv): Promise
   const { placement } = session;
   for (const error of session.unreachable.values()) expected(error);
   const withoutConnection = [...session.unreachable].map(([subject, error]): Unreachable => ({ subject, error }));
-  const [looks, ports, status, people, machines] = await allEnded([
+  const [looks, ports, status, faults, people, machines] = await allEnded([
     allEnded(placement.hosts.map((host) => lookAtHost(session, host))),
     readPorts(session),
     readStatus(session),
+    openFaults(session),
     onThisComputer(placement.capabilities) ? otherPeople(environment) : [],
     placement.capabilities.machines === "terraform" ? lookAtVms(session, environment) : { hypervisors: [], vms: [] },
   ]);
   return {
-    lab: { placement, status, ports, people, unreachable: [...withoutConnection, ...looks.flatMap(({ unreachable }) => unreachable)] },
+    lab: {
+      placement,
+      status,
+      ports,
+      faults,
+      people,
+      unreachable: [...withoutConnection, ...looks.flatMap(({ unreachable }) => unreachable)],
+    },
     hosts: looks.flatMap(({ host }) => host),
     instances: looks.flatMap(({ instances }) => instances),
     ...machines,

@@ -1,4 +1,5 @@
 import { isLabError, whatOf } from "../../base/error.ts";
+import { moment } from "../../base/text.ts";
 import { layoutRow } from "../../lab/layouts.ts";
 import { everywhere, labCheck, onThisComputer, waysCheck } from "./check.ts";
 import type { PortReading } from "./ports.ts";
@@ -42,6 +43,29 @@ export const ports = waysCheck({
 });
 
 const fromWhere = ({ from, result }: PortReading) => `${from} (${result})`;
+
+export const faults = labCheck({
+  name: "faults",
+  about: "no fault of `redis-lab fault` is left that was not undone",
+  appliesTo: everywhere,
+  *check({ placement: { lab }, faults: open }) {
+    for (const { fault, touched, begun, until, overdue: over, unarmed, unknown } of open) {
+      const left = over || unarmed.length > 0 || unknown.length > 0;
+      const when =
+        until === undefined
+          ? "nothing ends it by itself"
+          : `${over ? "it was to end" : "it ends by itself"} at ${moment(Date.parse(until))}`;
+      const alone = unarmed.length > 0 && !over ? `, but nothing waits for that on ${unarmed.join(", ")}` : "";
+      const silent = unknown.length === 0 ? "" : `; ${unknown.join(", ")} can't be asked`;
+      yield {
+        severity: left ? "problem" : "warning",
+        subject: touched.length === 1 ? touched[0] : undefined,
+        text: `the fault ${fault}${touched.length === 1 ? "" : ` of ${touched.join(", ")}`}, made at ${moment(Date.parse(begun))}, is not undone: ${when}${alone}${silent}`,
+        next: `Undo it: redis-lab heal ${lab.name}`,
+      };
+    }
+  },
+});
 
 export const placement = labCheck({
   name: "placement",

@@ -37,7 +37,7 @@ test.each([
 
 test("where no host and no instance answered, what could not be looked at is not fine", () => {
   const { checks, notLookedAt } = runChecks(examination({}), TARGETS.ssh);
-  expect(checks).toEqual(["reachable", "placement", "layout"]);
+  expect(checks).toEqual(["reachable", "placement", "faults", "layout"]);
   expect(notLookedAt).toEqual(expect.arrayContaining(["open-files", "files", "settings", "ports", "clock"]));
   const text = formatDoctorReport({ lab: "pure", target: "ssh", healthy: true, checks, notLookedAt, notApplicable: [], findings: [] });
   expect(text).not.toContain("✓ settings");

@@ -23,7 +23,7 @@ export function examination(seen: Partial<Omit<Examination, "lab">> & { readonly
     hypervisors: [],
     vms: [],
     ...seen,
-    lab: { placement: managedPlacement, status: STATUS, ports: [], unreachable: [], people: [], ...seen.lab },
+    lab: { placement: managedPlacement, status: STATUS, ports: [], unreachable: [], faults: [], people: [], ...seen.lab },
   };
 }
 
