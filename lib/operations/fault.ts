@@ -14,6 +14,7 @@ import { CANNOT, type FaultContext, type FaultOption, type FaultRow, GONE, HEALE
 import { faultsFolder } from "../fault/scripts.ts";
 import type { FaultRequest, MadeFault } from "../fault/types.ts";
 import { FAULT_NAMES, isFaultName } from "../fault/words.ts";
+import { CLIENT_NAMESPACE, planNamespaces } from "../lab/namespaces.ts";
 import type { PlacedHost } from "../lab/placement.ts";
 import { TARGET_NAMES, TARGETS } from "../lab/targets.ts";
 import { hostUnreachable, notInstalled, notOurs } from "./errors.ts";
@@ -83,7 +84,7 @@ export async function injectFault(session: Session, request: FaultRequest): Prom
   const forMs = request.forMs ?? row.defaultMs;
   const id = randomBytes(4).toString("hex");
   const options = request.options ?? {};
-  const context: FaultContext = { id, placement, touched, others: sides.others, clients: [], options, forMs };
+  const context: FaultContext = { id, placement, touched, others: sides.others, clients: clientsOf(session), options, forMs };
   const parts = row.plan(context);
   await assertPossible(session, name, parts);
   const begun = new Date();
@@ -121,6 +122,12 @@ export async function injectFault(session: Session, request: FaultRequest): Prom
     }
     return { name: fault, row: found };
   }
+}
+
+/** Clients of the lab's own network; where it is that of machines, they may be anywhere, and the computer that runs redis-lab is never cut off. */
+function clientsOf({ placement: { capabilities }, lab }: Session): readonly string[] {
+  if (capabilities.network !== "namespaces") return [];
+  return planNamespaces(lab).namespaces.flatMap(({ name, address }) => (name === CLIENT_NAMESPACE ? [address] : []));
 }
 
 const OPTION_WORDS: Readonly<Record<FaultOption, string>> = {

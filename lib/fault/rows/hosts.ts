@@ -49,7 +49,10 @@ case $at/ in ${`${prefix}/`}*) ;; *) echo ${`${data} is on the file system of `}
 if [ "$size" -gt ${LARGEST_KIB} ]; then echo "the file system of $at is larger than 2 GiB"; exit ${CANNOT}; fi`;
 }
 
-const OWN_DISK: TargetNeed = { has: ({ network }) => network !== "computer", what: "hosts whose data folder can be on a small file system of its own" };
+const OWN_DISK: TargetNeed = {
+  has: ({ network }) => network !== "computer",
+  what: "hosts whose data folder can be on a small file system of its own",
+};
 
 export const diskFull: FaultRow = {
   of: "hosts",
