@@ -147,7 +147,7 @@ test("rooms that decide do no input or output of their own", () => {
 });
 
 test("files are written through lib/base/atomic.ts, and nothing needs hard links", () => {
-  const writes = /\b(writeFile|appendFile|rename|copyFile|createWriteStream|truncate|cp|open|writeFileSync|mkdtemp)\b/;
+  const writes = /\b(writeFile|appendFile|rename|copyFile|createWriteStream|truncate|cp|open|writeFileSync|openSync|mkdtemp)\b/;
   const writing = new Map(
     sources.flatMap((file) => {
       const names = [...codeOf(file).matchAll(/^import \{([^}]*)\} from "node:fs(?:\/promises)?";/gm)].map(([, text = ""]) => text).join();

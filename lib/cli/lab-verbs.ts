@@ -1,4 +1,5 @@
 import { oneOf } from "../base/list.ts";
+import { DEFAULT_KEY_COUNT, DEFAULT_RATE, DEFAULT_READS, DEFAULT_SIZE, DEFAULT_TIMEOUT_MS, KEY_SPREADS } from "../drill/load/settings.ts";
 import { OS_FAMILY_NAMES } from "../lab/os.ts";
 import type { InstanceAction } from "../operations/instances.ts";
 import {
@@ -13,8 +14,11 @@ import {
   optionalValue,
   short,
 } from "./parameters.ts";
-import { positive, whole } from "./values.ts";
+import { bytes, milliseconds, perSecond, positive, share, whole } from "./values.ts";
 import { labVerb, type Verb } from "./verb.ts";
+
+/** How long a load takes, in milliseconds. */
+const DEFAULT_FOR_MS = 30_000;
 
 const YES = { yes: short("-y", flag("do not ask")) };
 
@@ -120,6 +124,39 @@ export const LAB_VERBS: readonly Verb[] = [
       json: "the master before and the master now",
     },
     async () => (await import("./verbs/failover.ts")).failover,
+  ),
+  labVerb(
+    {
+      name: "load",
+      about: "load the lab as applications do, and count what is acknowledged, refused and lost sight of",
+      group: "experiments",
+      interrupted: "stops",
+      arguments: {},
+      options: {
+        rate: option("<n/s>", "operations that become due, whatever the servers answer", perSecond, DEFAULT_RATE),
+        for: option("<time>", "how long operations become due, for example 30s", milliseconds, DEFAULT_FOR_MS),
+        writers: option("<n>", "writers of each shard (default: as many as the rate needs)", whole(1)),
+        keys: choice("<spread>", "how keys are chosen", KEY_SPREADS, "uniform"),
+        keyCount: option("<n>", "keys to choose from, over all shards", whole(1), DEFAULT_KEY_COUNT),
+        size: option("<bytes>", "size of a value", bytes, DEFAULT_SIZE),
+        reads: option("<share>", "share of operations that read, from 0 to 1", share, DEFAULT_READS),
+        pipeline: option("<n>", "operations that a writer has under way", whole(1), 1),
+        ttl: option("<seconds>", "let keys expire", whole(1)),
+        wait: option("<n>", "count a write as acknowledged when so many replicas have it (WAIT); else its outcome is unknown", whole(1)),
+        minReplicas: option("<n>", "set min-replicas-to-write on every server until the end of the load", whole(0)),
+        timeout: option("<time>", "longest wait for an answer", milliseconds, DEFAULT_TIMEOUT_MS),
+        seed: option("<n>", "whole number from which all choices follow (default: any)", whole(0)),
+        history: option("<folder>", "folder of the history (default: below .redis-lab)"),
+        keep: flag("leave the keys of the load in the lab"),
+      },
+      examples: [
+        "load cluster --rate 2000/s --for 60s",
+        "load sentinel --reads 0.5 --keys zipf --json",
+        "load cluster --wait 1             what one replica more costs",
+      ],
+      json: "what was acknowledged, failed and unknown, latencies, the series of each second and the outages of each shard",
+    },
+    async () => (await import("./verbs/load.ts")).load,
   ),
   labVerb(
     {

@@ -35,6 +35,18 @@ export function positive(text: string): number {
   return value;
 }
 
+/** `1000/s`, `1000`: how often in a second. @throws InvalidArgumentError for what is not a number above 0 */
+export function perSecond(text: string): number {
+  return positive(text.replace(/\/s$/, ""));
+}
+
+/** @throws InvalidArgumentError for what is not a number from 0 to 1 */
+export function share(text: string): number {
+  const value = number(text);
+  if (value < 0 || value > 1) throw new InvalidArgumentError("Give a number from 0 to 1.");
+  return value;
+}
+
 /** `5ms`, `0.5s`, `5`: milliseconds. @throws InvalidArgumentError for what is not a time, and for 0 */
 export function milliseconds(text: string): number {
   const found = /^(?<value>\d+(\.\d+)?)(?<unit>ms|s)?$/.exec(text)?.groups;

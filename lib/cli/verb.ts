@@ -9,7 +9,7 @@ import type { WhenInterrupted } from "./when-interrupted.ts";
 export const VERB_GROUPS = {
   lab: "The lab as a whole",
   hosts: "Hosts and instances",
-  experiments: "Breaking a lab on purpose",
+  experiments: "Experiments",
   files: "What follows from the labs file",
   terraform: "What Terraform runs",
   read: "Reading a cluster",

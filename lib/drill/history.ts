@@ -44,8 +44,10 @@ export type OperationLine =
       readonly op: OperationKind;
       readonly key: string;
       readonly v?: number;
+      /** By how many microseconds it was sent after it was due; absent for none. Latency counts from the moment at which it was due. */
+      readonly late?: number;
     }
-  /** `v`: the value that was read (null: there is none), or that INCR gave. `node`: `HOST:PORT` that answered, where the client says it. */
+  /** `v`: the value that was read (null: there is none), or that INCR gave. `node`: `ADDRESS:PORT` that answered, where the client says it: with the first answer of a writer, and when it is another one than before. */
   | { readonly k: "ok"; readonly o: number; readonly t: number; readonly v?: number | null; readonly node?: string }
   /** The server refused: it was not done. */
   | { readonly k: "fail"; readonly o: number; readonly t: number; readonly error: string; readonly node?: string }

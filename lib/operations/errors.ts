@@ -322,6 +322,17 @@ export function lastCopy(instance: string, what: string): LabError {
   });
 }
 
+// The verb load.
+
+export function noShards(lab: string): LabError {
+  return new LabError({
+    code: "operations.no-shards",
+    kind: "refused",
+    what: `No instance of ${lab} that answers is a master with a part of the data: there is nothing to load.`,
+    next: `Look at \`redis-lab status ${lab}\`; \`redis-lab up ${lab}\` starts and forms what is missing.`,
+  });
+}
+
 // The verb failover.
 
 export function failoverOfShards(lab: string): LabError {

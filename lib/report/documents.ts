@@ -13,6 +13,7 @@ import type { FaultReport, HealVerbReport, OpenFaultsReport } from "../operation
 import type { InstancesReport } from "../operations/instances.ts";
 import type { LeaveReport } from "../operations/leaving/leave.ts";
 import type { ListedLab } from "../operations/list.ts";
+import type { LoadReport } from "../operations/load.ts";
 import type { OrphansReport } from "../operations/local-orphans.ts";
 import type { LabPlan } from "../operations/plan.ts";
 import type { Status } from "../operations/status.ts";
@@ -38,6 +39,7 @@ export interface LabResults {
   readonly down: DownReport | OrphansReport;
   readonly rebuild: WipedReport | RebuildReport | RollingReport;
   readonly failover: FailoverReport;
+  readonly load: LoadReport;
   readonly leave: LeaveReport;
   readonly preflight: PreflightReport;
   readonly render: RenderReport;

@@ -69,14 +69,18 @@ export const ARROWS: Readonly<Record<string, Readonly<Record<string, Arrow>>>> =
     },
     connection: { only: /^quote$/, why: "faults are scripts" },
   },
-  drill: {},
   trib: {
     transfer: { only: /^(backup|import|source|types)$/, why: "its verbs backup and import" },
     cluster: { why: "it says in redis-trib's words what the engine plans and does" },
     redis: { only: /^(client|client-pool|errors|info|reply-error|types)$/, why: "call and import speak to servers themselves" },
     connection: { only: /^socket(s|-owner)$/, why: "it reaches nodes from this computer alone" },
   },
+  drill: {
+    redis: { why: "clients as applications use them, and what their errors mean" },
+    cluster: { only: /^model\/slots$/, why: "keys that lie in a shard" },
+  },
   operations: {
+    drill: { why: "a load is started, and its history gets a place" },
     bootstrap: { why: "hosts first" },
     cluster: { why: "then the layout" },
     sentinel: { why: "then the layout" },
@@ -98,6 +102,7 @@ export const ARROWS: Readonly<Record<string, Readonly<Record<string, Arrow>>>> =
     sentinel: { types: true, why: "plans and findings" },
     transfer: { types: true, why: "what was brought over" },
     fault: { only: /^(faults|words|targets)$/, why: "the list of faults" },
+    drill: { types: true, why: "what a load counted" },
     project: { only: /^scaffold$/, types: true, why: "the document of init says what it made" },
     lab: { why: "the inventory, and which columns the row of a layout asks for" },
     redis: { only: /^constants$/, why: "how many slots there are" },
@@ -118,6 +123,7 @@ export const ARROWS: Readonly<Record<string, Readonly<Record<string, Arrow>>>> =
     trib: { why: "redis-trib is a command line of its own" },
     operations: { why: "a verb is one call of these" },
     report: { why: "and one of these" },
+    drill: { only: /^load\/settings$/, why: "defaults of the options of a load" },
     project: { why: "labs file, target, secrets" },
     lab: { why: "inventory and render need no session" },
     render: { why: "the verb render" },
@@ -172,6 +178,7 @@ export const HOMES: Readonly<Record<string, RegExp>> = {
   "@redis/client": /^lib\/redis\//,
   "@xmldom/xmldom": /^lib\/libvirt\/xml\.ts$/,
   "node:child_process": /^lib\/base\/(process|file-lock|lasting-process|helper-process)\.ts$/,
+  "hdr-histogram-js": /^lib\/drill\/load\/latencies\.ts$/,
   valibot: /^lib\/(lab|project|cluster\/(apply\/journal|model\/actions\/.*|plan\/saved-plan)|transfer\/manifest)/,
 };
 
@@ -206,6 +213,7 @@ export const WRITERS: Readonly<Record<string, string>> = {
   "lib/base/atomic.ts": "it is what the others use",
   "lib/base/file-lock.ts": "a lock says who has it, for people alone",
   "lib/base/temporary-folder.ts": "it makes the temporary folders, for all",
+  "lib/drill/ledger.ts": "lines of operations, one write(2) for many; readers leave a torn one out",
   "lib/connection/known-hosts.ts": "host keys are added with one write, and half of one is not a key",
   "lib/connection/ssh.ts": "a download, into the temporary file of replaceFile",
   "lib/connection/ssh-config.ts": "what ssh is asked with, in a temporary folder",

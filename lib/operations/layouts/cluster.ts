@@ -18,12 +18,12 @@ import { planCluster } from "../../cluster/plan/create-and-join.ts";
 import { placedInstances } from "../../lab/placement.ts";
 import { linkOf } from "../../redis/health.ts";
 import { moveOptions } from "../cluster/move-options.ts";
-import { failoverOfShards, lastCopy } from "../errors.ts";
+import { failoverOfShards, lastCopy, noShards } from "../errors.ts";
 import { failoverTimes } from "../failover-times.ts";
 import { handOverSlots } from "../leaving/hand-over-slots.ts";
 import type { Session } from "../session.ts";
 import type { LayoutOperations, LayoutPlan, StatusRow } from "./row.ts";
-import { found, linkNote, missing, placeOf, silentPart, waitUntilSettled, warnOfOutage } from "./settle.ts";
+import { endpointOf, found, linkNote, missing, placeOf, silentPart, waitUntilSettled, warnOfOutage } from "./settle.ts";
 
 export function clusterOperations(session: Session): LayoutOperations {
   const { lab, placement, access, emit, signal, state } = session;
@@ -115,6 +115,16 @@ export function clusterOperations(session: Session): LayoutOperations {
         );
         return doubting.length > 0 ? missing(`${doubting.map((other) => other.id).join(", ")} still takes it for failed`) : found;
       });
+    },
+    async traffic() {
+      const topology = readTopology(await observeCluster(members, access), members, state.members);
+      const shards = [...topology.live.values()]
+        .filter(({ role, self }) => role === "master" && self.slots.length > 0)
+        .map(({ self: { slots } }) => ({ name: `slots ${formatRanges(slots)}`, slots }));
+      if (shards.length === 0) throw noShards(lab.name);
+      const nodes = [...topology.live.values()].map(({ member }) => endpointOf(member));
+      const first = ({ slots }: (typeof shards)[number]) => slots[0]?.first ?? 0;
+      return { client: "cluster", nodes, shards: shards.sort((a, b) => first(a) - first(b)) };
     },
     async prove() {
       const proofs = await proveCluster(members, access);

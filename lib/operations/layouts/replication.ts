@@ -23,7 +23,7 @@ import { planReplication } from "../../replication/plan.ts";
 import { lastCopy } from "../errors.ts";
 import type { Session } from "../session.ts";
 import type { LayoutLeaveRequest, LayoutOperations } from "./row.ts";
-import { isUnlinked, placeOf, serverIsBack, serverRow, silentPart, waitUntilSettled, warnOfOutage } from "./settle.ts";
+import { endpointOf, isUnlinked, placeOf, serverIsBack, serverRow, silentPart, waitUntilSettled, warnOfOutage } from "./settle.ts";
 
 export function replicationOperations(session: Session): LayoutOperations {
   const { placement, access, emit, signal } = session;
@@ -80,6 +80,12 @@ export function replicationOperations(session: Session): LayoutOperations {
     },
     async settled(id) {
       await waitUntilSettled(id, signal, async () => serverIsBack((await observe()).get(id)));
+    },
+    async traffic() {
+      const seen = await observe();
+      const verdict = judgeMaster(seen, wanted);
+      if (verdict.kind !== "master") throw noMaster(checkReplication(seen, wanted));
+      return { client: "master", shards: [{ name: "master", master: endpointOf(verdict.instance) }] };
     },
     async prove() {
       const seen = await observe();

@@ -1,4 +1,5 @@
 import type { Finding } from "../../base/finding.ts";
+import type { Traffic } from "../../drill/load/settings.ts";
 import type { Lab } from "../../lab/schema.ts";
 import type { OldMaster } from "../../redis/bar-reading.ts";
 import type { ReplicaLink } from "../../redis/health.ts";
@@ -96,6 +97,8 @@ export interface LayoutOperations {
   release(instanceId: string, oldMaster?: OldMaster): Promise<boolean>;
   /** Waits until a restarted instance is back in its place: loaded, its replication caught up, and seen so by those who watch it. */
   settled(instanceId: string): Promise<void>;
+  /** How applications find its masters, and its shards as they are now. @throws LabError `operations.no-shards` where no instance is a master with data of its own */
+  traffic(): Promise<Traffic>;
   /** Writes, reads back and deletes; one line about it. */
   prove(): Promise<string>;
   /** The verb `redis-lab failover`. @throws LabError where the layout has another verb for it, and those of a planned failover */

@@ -13,10 +13,21 @@ import { planSentinel, restartOrder } from "../../sentinel/plan.ts";
 import { proveSentinel } from "../../sentinel/prove.ts";
 import type { SentinelFinding, SentinelLayoutObservation, SentinelWanted } from "../../sentinel/types.ts";
 import { allServers, serversOf, wantedOf } from "../../sentinel/wanted.ts";
-import { lastCopy, sentinelsChoose, whichMaster } from "../errors.ts";
+import { lastCopy, noShards, sentinelsChoose, whichMaster } from "../errors.ts";
 import type { Session } from "../session.ts";
 import type { LayoutOperations, StatusRow } from "./row.ts";
-import { found, isUnlinked, missing, placeOf, serverIsBack, serverRow, silentPart, waitUntilSettled, warnOfOutage } from "./settle.ts";
+import {
+  endpointOf,
+  found,
+  isUnlinked,
+  missing,
+  placeOf,
+  serverIsBack,
+  serverRow,
+  silentPart,
+  waitUntilSettled,
+  warnOfOutage,
+} from "./settle.ts";
 
 export function sentinelOperations(session: Session): LayoutOperations {
   const { lab, placement, access, emit, signal, secrets } = session;
@@ -61,6 +72,12 @@ export function sentinelOperations(session: Session): LayoutOperations {
           : serverIsBack(observation.servers.get(id));
         return back.done ? isSeen(id, wanted, observation) : back;
       });
+    },
+    async traffic() {
+      const observation = await observeSentinel(wanted, access);
+      const shards = wanted.masters.filter(({ name }) => currentMaster(observation, wanted, name) !== undefined);
+      if (shards.length === 0) throw noShards(lab.name);
+      return { client: "sentinel", sentinels: wanted.sentinels.map(endpointOf), shards: shards.map(({ name }) => ({ name })) };
     },
     async prove() {
       return proveSentinel(wanted, access, signal);

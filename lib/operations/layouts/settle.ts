@@ -125,3 +125,11 @@ export function serverRow(
     note: linkNote(link),
   };
 }
+
+/** Where an instance listens, and nothing else of it. */
+export function endpointOf({ address, port }: Pick<PlacedInstance, "address" | "port">): {
+  readonly address: string;
+  readonly port: number;
+} {
+  return { address, port };
+}

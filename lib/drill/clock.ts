@@ -1,0 +1,7 @@
+/** Microseconds of CLOCK_MONOTONIC, the same in all processes of this computer: the time in which histories are written. */
+export function micros(): number {
+  return Math.round(performance.now() * 1000) + OFFSET;
+}
+
+/** `performance.now` counts from the start of this process, by the same clock, and costs a fifth of `process.hrtime`. */
+const OFFSET = Number(process.hrtime.bigint() / 1000n) - Math.round(performance.now() * 1000);

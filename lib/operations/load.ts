@@ -1,0 +1,161 @@
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { makeFolder, writeAtomically } from "../base/atomic.ts";
+import { micros } from "../drill/clock.ts";
+import type { HistoryHeader } from "../drill/history.ts";
+import { defaultWriters, type LoadSettings, type Traffic } from "../drill/load/settings.ts";
+import { type RemovedKeys, startLoad } from "../drill/load/start-load.ts";
+import type { Counts, LoadSummary } from "../drill/load/summary.ts";
+import { placedInstances } from "../lab/placement.ts";
+import { PROGRAMS } from "../lab/programs.ts";
+import { minReplicasToWrite, setMinReplicasToWrite } from "../redis/commands.ts";
+import { layoutOperations } from "./layouts.ts";
+import { type Session, type SessionOptions, withSession } from "./session.ts";
+
+/** What the verb `load` did. */
+export interface LoadReport {
+  readonly lab: string;
+  readonly target: string;
+  /** Where operations.jsonl and this document are. */
+  readonly folder: string;
+  readonly settings: LoadSettings;
+  /** Part of the names of its keys. */
+  readonly id: string;
+  readonly summary: LoadSummary;
+  /** Undefined where the keys were to stay. */
+  readonly keys: RemovedKeys | undefined;
+  /** It was not ended by a fault of its own, such as a full disk. */
+  readonly ok: boolean;
+}
+
+/** Settings of a load as they are asked for. */
+export interface LoadRequest extends Omit<LoadSettings, "writers"> {
+  /** Of each shard. @default as many as the rate needs */
+  readonly writers?: number | undefined;
+}
+
+export interface LoadVerbOptions extends SessionOptions {
+  readonly request: LoadRequest;
+  /** Folder of the history. @default `.redis-lab/LAB/TARGET/drills/ID` */
+  readonly history?: string | undefined;
+  readonly keep: boolean;
+  /** Set on every server for the time of the load, and put back after it. @default nothing is set */
+  readonly minReplicas?: number | undefined;
+  readonly onSecond?: ((counts: Counts) => void) | undefined;
+  readonly now: () => Date;
+}
+
+/** Loads a lab until its time is over or the signal says so. @throws LabError `operations.no-shards`, `drill.load-not-started`, `drill.load-broke` */
+export async function loadLab(options: LoadVerbOptions): Promise<LoadReport> {
+  return withSession(options, async (session) => {
+    const traffic = await layoutOperations(session).traffic();
+    const settings = loadSettings(options.request, traffic);
+    const id = randomBytes(4).toString("hex");
+    const now = options.now();
+    const folder = options.history ?? join(session.paths.targetFolder, "drills", `${stampOf(now)}-${id}`);
+    await makeFolder(folder);
+    await writeHeader(folder, headerOf(session, { settings, traffic, now, id, minReplicas: options.minReplicas }));
+    const putBack = await setMinReplicas(session, options.minReplicas);
+    try {
+      const load = await startLoad({
+        enter: session.enter("client"),
+        settings,
+        traffic,
+        password: session.secrets.password,
+        folder,
+        id,
+        keep: options.keep,
+        onSecond: options.onSecond,
+      });
+      const stop = () => void load.stop().catch(() => {});
+      if (options.signal?.aborted === true) stop();
+      else options.signal?.addEventListener("abort", stop, { once: true });
+      const { summary, keys } = await load.ended;
+      options.signal?.removeEventListener("abort", stop);
+      const { lab, target } = session;
+      const report: LoadReport = {
+        lab: lab.name,
+        target,
+        folder,
+        settings,
+        id,
+        summary,
+        keys,
+        ok: summary.endedBy === undefined,
+      };
+      await writeAtomically(join(folder, "report.json"), `${JSON.stringify(report)}\n`);
+      return report;
+    } finally {
+      await putBack();
+    }
+  });
+}
+
+/** What was asked for, with what follows from the shards. */
+export function loadSettings(request: LoadRequest, traffic: Pick<Traffic, "shards">): LoadSettings {
+  return { ...request, writers: request.writers ?? defaultWriters(request.rate / traffic.shards.length / request.pipeline) };
+}
+
+/** The writers of a load: those of the first shard, then those of the next. */
+export function writersOf(traffic: Pick<Traffic, "shards">, { writers }: Pick<LoadSettings, "writers">): HistoryHeader["writers"] {
+  return traffic.shards.flatMap(({ name }, shard) =>
+    Array.from({ length: writers }, (_, index) => ({ id: shard * writers + index, shard: name })),
+  );
+}
+
+async function writeHeader(folder: string, header: HistoryHeader): Promise<void> {
+  await writeAtomically(join(folder, "header.json"), `${JSON.stringify(header, null, 2)}\n`);
+}
+
+function headerOf(
+  { lab, target, placement }: Session,
+  {
+    settings,
+    traffic,
+    now,
+    ...more
+  }: {
+    readonly settings: LoadSettings;
+    readonly traffic: Traffic;
+    readonly now: Date;
+    readonly id: string;
+    readonly minReplicas: number | undefined;
+  },
+): HistoryHeader {
+  return {
+    format: 1,
+    lab: lab.name,
+    target,
+    layout: lab.layout.kind,
+    version: placement.version.text,
+    seed: settings.seed,
+    startedAt: now.toISOString(),
+    startedAtMicros: micros(),
+    writers: writersOf(traffic, settings),
+    settings: { ...settings, ...more },
+  };
+}
+
+/** Makes every server ask for so many replicas before it takes a write: whichever becomes the master does too. @returns what puts back what was before */
+async function setMinReplicas({ placement, access }: Session, replicas: number | undefined): Promise<() => Promise<void>> {
+  if (replicas === undefined) return async () => {};
+  const servers = placedInstances(placement).filter(({ kind }) => PROGRAMS[kind].takesPassword);
+  const before = new Map<string, number>();
+  for (const { id } of servers) {
+    const client = await access.client(id);
+    before.set(id, await minReplicasToWrite(client));
+    await setMinReplicasToWrite(client, replicas);
+  }
+  return async () => {
+    // A server that is down forgets it, as it is in no file.
+    await Promise.allSettled([...before].map(async ([id, value]) => setMinReplicasToWrite(await access.client(id), value)));
+  };
+}
+
+/** `20261130-211304`: a moment as the name of a folder. */
+function stampOf(now: Date): string {
+  return now
+    .toISOString()
+    .replaceAll(/[-:]|\.\d+Z$/g, "")
+    .replace("T", "-");
+}
