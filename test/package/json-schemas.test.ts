@@ -53,6 +53,6 @@ test("a run under --json is held to the schema of its verb, or to that of errors
   expect(ran("plan small --json", text)).toThrow(/redis-lab plan small --json [\s\S]*\n\/ must have required property 'kind'/);
   expect(ran("cluster check small --json", text)).toThrow(/must have required property 'nodes'/);
   expect(ran("status small --json", error)).toThrow(/must have required property/);
-  expect(ran("status small --json", "healthy")).toThrow(/it is not a JSON/);
+  expect(ran("status small --json", "healthy")).toThrow(/it is not JSON/);
   expect(ran("frob --json", text)).toThrow(/of no verb/);
 });

@@ -136,10 +136,10 @@ describe("the key of a team", () => {
     ["a private key of PuTTY", "PuTTY-User-Key-File-2: ssh-ed25519\nEncryption: none\n", "a private key"],
     ["nothing", "\n", "it has 0 keys"],
     ["two keys", `${line}\n${line}\n`, "it has 2 keys"],
-    ["options before the key", `restrict,command="id" ${line}`, "no public key as ssh-keygen writes it"],
-    ["another type than the blob's", line.replace("ssh-ed25519", "ssh-rsa"), "no public key as ssh-keygen writes it"],
-    ["a blob that is cut off", "ssh-ed25519 AAAA", "no public key as ssh-keygen writes it"],
-    ["a control character", `${line}\u001b[31m`, "no public key as ssh-keygen writes it"],
+    ["options before the key", `restrict,command="id" ${line}`, "not a public key as ssh-keygen writes it"],
+    ["another type than the blob's", line.replace("ssh-ed25519", "ssh-rsa"), "not a public key as ssh-keygen writes it"],
+    ["a blob that is cut off", "ssh-ed25519 AAAA", "not a public key as ssh-keygen writes it"],
+    ["a control character", `${line}\u001b[31m`, "not a public key as ssh-keygen writes it"],
   ])("is refused when the file has %s, and is not shown", async (_what, text, why) => {
     await write(text);
     const error: unknown = await given().catch((caught: unknown) => caught);

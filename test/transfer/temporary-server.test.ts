@@ -118,7 +118,7 @@ test.runIf(WORDS.has("appenddirname"))("of a folder only the files that its mani
   }
   for (const [name, line] of [
     ["../evil.so", "names no file of its folder"],
-    ["link.aof", "no regular file"],
+    ["link.aof", "not a regular file"],
     ["absent.aof", "it names absent.aof"],
   ]) {
     await symlink(module, join(parts, "link.aof")).catch(() => {});
