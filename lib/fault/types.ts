@@ -21,6 +21,8 @@ export interface MadeFault {
   /** Monotonic microseconds (`process.hrtime`) between which it was made. */
   readonly fromMicros: number;
   readonly toMicros: number;
+  /** There is something to undo: `heal` does it, or the hosts at `until`. */
+  readonly undoable: boolean;
   /** ISO time at which the hosts heal themselves; undefined where there is nothing to heal. */
   readonly until: string | undefined;
 }

@@ -88,8 +88,8 @@ export async function injectFault(session: Session, request: FaultRequest): Prom
   const parts = row.plan(context);
   await assertPossible(session, name, parts);
   const begun = new Date();
-  const until =
-    forMs === undefined || parts.every(({ undo }) => undo === undefined) ? undefined : new Date(begun.getTime() + forMs).toISOString();
+  const undoable = parts.some(({ undo }) => undo !== undefined);
+  const until = forMs === undefined || !undoable ? undefined : new Date(begun.getTime() + forMs).toISOString();
   const names = row.of === "instances" ? ids : touched.map(({ host }) => host.name);
   const note = { id, fault: name, lab: lab.name, touched: names, begun: begun.toISOString(), ...(until !== undefined && { until }) };
   await remember(paths, { ...note, hosts: parts.map(({ host }) => host) });
@@ -109,8 +109,8 @@ export async function injectFault(session: Session, request: FaultRequest): Prom
     const result = await runOn(session, part.host, makeScript(folder, part), `make the fault ${name}`, { onLine });
     if (result.exitCode !== 0) throw failed(name, part.host, result);
   });
-  if (parts.every(({ undo }) => undo === undefined)) await forget(paths, id);
-  return { id, fault: name, touched: names, says: parts.flatMap(({ says }) => says), fromMicros, toMicros, until };
+  if (!undoable) await forget(paths, id);
+  return { id, fault: name, touched: names, says: parts.flatMap(({ says }) => says), fromMicros, toMicros, undoable, until };
 
   function rowOf(fault: string) {
     if (!isFaultName(fault)) throw refused.unknownFault(fault, FAULT_NAMES);

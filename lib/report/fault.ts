@@ -42,17 +42,12 @@ export function formatFaultList(faults: readonly ListedFault[]): string {
   ].join("\n");
 }
 
-export function formatFault({ lab, says, until }: FaultReport): string {
-  const undo = `To undo it: redis-lab heal ${lab}`;
-  return [
-    ...says,
+export function formatFault({ lab, says, until, undoable }: FaultReport): string {
+  const ends =
     until === undefined
-      ? says.length === 0
-        ? ""
-        : `Nothing undoes it by itself. ${undo}`
-      : `Until ${moment(Date.parse(until))}, then the hosts heal themselves. Before that: redis-lab heal ${lab}`,
-    `Look at what follows: redis-lab status ${lab} --watch`,
-  ].join("\n");
+      ? `Nothing undoes it by itself. To undo it: redis-lab heal ${lab}`
+      : `Until ${moment(Date.parse(until))}, then the hosts heal themselves. Before that: redis-lab heal ${lab}`;
+  return [...says, ...(undoable ? [ends] : []), `Look at what follows: redis-lab status ${lab} --watch`].join("\n");
 }
 
 export function formatOpenFaults({ lab, target, open }: OpenFaultsReport): string {

@@ -10,7 +10,19 @@ import { hostAptOptions, hostSources } from "../../support/debian-packages.ts";
 export type RootfsVariant = "build" | "bare";
 
 const SUITE = "bookworm";
-const BASE_PACKAGES = ["systemd-sysv", "openssh-server", "python3", "sudo", "iproute2", "procps", "ca-certificates", "gawk", "python3-apt"];
+const BASE_PACKAGES = [
+  "systemd-sysv",
+  "openssh-server",
+  "python3",
+  "sudo",
+  "iproute2",
+  "procps",
+  "ca-certificates",
+  "gawk",
+  "python3-apt",
+  "nftables",
+  "iptables",
+];
 const BUILD_PACKAGES = ["gcc", "make", "libc6-dev", "libsystemd-dev", "pkg-config"];
 /** Not installed anywhere, but in the package source of the machines, for tests that install something. */
 const OPERATOR_PACKAGES = ["lsof", "tcpdump"];
