@@ -294,6 +294,27 @@ export const LAB_VERBS: readonly Verb[] = [
   ),
   labVerb(
     {
+      name: "shell",
+      about: "run a program, or your shell, in the network of a lab on netns, where its addresses are reached",
+      group: "hosts",
+      interrupted: "ends",
+      arguments: {
+        host: optionalArgument("name of a host to be on (default: a place of its own in the lab's network, for clients)"),
+        command: anyArguments("program to run there, behind `--`; none starts your shell"),
+      },
+      options: {},
+      passesOn: "all",
+      examples: [
+        "shell cluster                     your shell; `exit` ends it",
+        "shell cluster -- python3 client.py   your own client, with the real addresses",
+        "shell cluster redis-18 -- ip addr    on a host",
+      ],
+      json: "none",
+    },
+    async () => (await import("./verbs/shell.ts")).shell,
+  ),
+  labVerb(
+    {
       name: "exec",
       about: "run a command on all hosts, each line of output behind the name of its host",
       group: "hosts",

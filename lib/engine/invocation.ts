@@ -11,7 +11,7 @@ export interface Invocation {
 }
 
 /** Verbs that hand on what stands behind the lab: their own options come before it. */
-const HAND_ON: ReadonlySet<string> = new Set(["ssh", "cli"]);
+const HAND_ON: ReadonlySet<string> = new Set(["ssh", "cli", "shell"]);
 
 /**
  * Commands in a text as the reader has to type them. The rooms below know no command line: they write `LAB` for the lab, or its name, or `redis-lab VERB` alone in backticks. A command that says

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { memoryBytes } from "../redis/memory-units.ts";
 import {
   address,
   bridge,
@@ -105,6 +106,18 @@ export const libvirtSchema = v.object({
     "Public key for the login user, the same for everybody in a team; the private one is found by the SSH agent or `ssh.keyFile`. Default: a key of the lab's own, made at the first synth.",
   ),
   backend: described(v.optional(backendSchema, { kind: "local" }), "Where Terraform keeps the state of the stack. Default: local."),
+});
+
+export const netnsSchema = v.object({
+  disk: described(
+    v.optional(
+      v.pipe(
+        v.string(),
+        v.check((text) => (memoryBytes(text) ?? 0) > 0, "must be an amount of memory, for example 64mb"),
+      ),
+    ),
+    "Size of a file system in memory of its own (tmpfs) for the data of each host, in Redis' units, for example 64mb. All data in it is gone with `down`, and when the lab crashes. Default: none, the data are files on this computer's disk.",
+  ),
 });
 
 const checksum = described(v.optional(sha256), "SHA-256 of the tarball. Required unless redis-lab knows the release.");
@@ -221,6 +234,7 @@ export const labSchema = v.object({
   hosts: described(v.pipe(v.array(hostSchema), v.minLength(1, "needs at least one host")), "The hosts."),
   layout: layoutSchema,
   libvirt: described(v.optional(libvirtSchema, {}), "The VMs of the stack that `cdktf deploy LAB` makes. Default: as below."),
+  netns: described(v.optional(netnsSchema, {}), "The namespaces of `--target netns`. Default: as below."),
   redis: described(
     v.optional(redisSchema, {}),
     `Version, source and settings of Redis. Default: ${DEFAULT_VERSION} from the release site.`,

@@ -41,6 +41,15 @@ export function holderFailed(lab: string, detail: string): LabError {
   });
 }
 
+export function networkNotChanged(lab: string, detail: string): LabError {
+  return new LabError({
+    code: "netns.not-changed",
+    kind: "environment",
+    what: `The network of "${lab}" could not be brought to what the lab declares: ${detail}.`,
+    next: `Make it again: redis-lab down ${lab}, then redis-lab up ${lab}`,
+  });
+}
+
 export function holderElsewhere(lab: string, file: string): LabError {
   return new LabError({
     code: "netns.elsewhere",
@@ -57,6 +66,16 @@ export function ofAnotherUser(lab: string, uid: number): LabError {
     kind: "refused",
     what: `The lab "${lab}" is kept in a folder of the user with the id ${uid}, who alone can enter its network.`,
     next: `Run the same command as that user: sudo -u '#${uid}' redis-lab …`,
+  });
+}
+
+export function filesBelowDisk(lab: string, folder: string): LabError {
+  return new LabError({
+    code: "netns.files-below-disk",
+    kind: "refused",
+    what: `${folder} holds files, which the file system that \`netns.disk\` asks for would hide.`,
+    why: "The instances would start without their data, and find it again when the field is gone.",
+    next: `If the data may go: redis-lab down ${lab} --purge, then redis-lab up ${lab}. Otherwise remove \`netns.disk\` from the lab.`,
   });
 }
 

@@ -1,4 +1,4 @@
-import { stat } from "node:fs/promises";
+import { readdir, readlink, stat } from "node:fs/promises";
 import { makeFolder } from "../base/atomic.ts";
 import { startLasting } from "../base/lasting-process.ts";
 import { plainEnvironment, runProgram } from "../base/process.ts";
@@ -8,9 +8,10 @@ import type { Dialled } from "../connection/sockets.ts";
 import { CLIENT_NAMESPACE, type NamespacePlan, planNamespaces } from "../lab/namespaces.ts";
 import type { Lab } from "../lab/schema.ts";
 import { assertAvailable } from "./availability.ts";
-import { hiddenFolder, holderFailed, networkDown, ofAnotherUser } from "./errors.ts";
+import { filesBelowDisk, hiddenFolder, holderFailed, networkDown, networkNotChanged, ofAnotherUser } from "./errors.ts";
+import { findHolders } from "./find-holders.ts";
 import { endHolder, forgetHolder, identify, type NetworkHolder, readHolder, rememberHolder } from "./holder.ts";
-import { APART, adaptScript, type Disk, HOLDER_NAME, holderScript, inFolder } from "./scripts.ts";
+import { APART, adaptScript, type Disk, HOLDER_NAME, holderScript, inFolder, takeOutScript, unmountScript } from "./scripts.ts";
 
 /** Where something runs within the network of a lab: on a host, or where clients are. */
 export type Whereabouts = { readonly host: string } | "client";
@@ -65,17 +66,24 @@ export class LabNetwork {
    * Makes it, or brings it to what the lab declares.
    *
    * @returns what was done, for people; undefined where nothing was to be done
-   * @throws LabError `netns.not-made`
+   * @throws LabError `netns.not-made`, `netns.not-changed`
    */
   async raise(): Promise<string | undefined> {
     const { lab, file, disks = [], signal } = this.options;
-    const made = JSON.stringify(this.plan);
-    if (this.holder !== undefined) return this.holder.made === made ? undefined : this.adapt(this.holder, made);
-    for (const { folder } of disks) await makeFolder(folder);
+    const made = this.made(this.plan);
+    if (this.holder?.made === made) return undefined;
+    for (const { folder } of disks) {
+      await makeFolder(folder);
+      // Seen from outside: below a file system that is mounted already.
+      if ((await readdir(folder)).length > 0) throw filesBelowDisk(lab.name, folder);
+    }
+    if (this.holder !== undefined) return this.adapt(this.holder, made);
     await makeFolder(this.options.folder);
     const [program, ...args] = APART;
-    const words = ["sh", "-c", holderScript(this.plan, disks), HOLDER_NAME, this.options.folder];
-    const started = await startLasting(program, [...args, ...words], { environment: environment(), signal });
+    // By environment, so that a list of processes stays readable.
+    const words = ["sh", "-c", 'eval "$REDIS_LAB_SCRIPT"', HOLDER_NAME, this.options.folder];
+    const script = { REDIS_LAB_SCRIPT: holderScript(this.plan, disks) };
+    const started = await startLasting(program, [...args, ...words], { environment: { ...environment(), ...script }, signal });
     if ("failure" in started) throw holderFailed(lab.name, started.failure);
     const found = await identify(Number(started.said));
     if (found === undefined) {
@@ -106,10 +114,26 @@ export class LabNetwork {
     return holder !== undefined;
   }
 
-  /** What stands before a program that is to run within it, in the folder of this process. @throws LabError `netns.down` */
-  enter(where: Whereabouts = "client"): readonly string[] {
+  /** What stands before a program that is to run within it. @param folder in which it runs. @default that of this process @throws LabError `netns.down` */
+  enter(where: Whereabouts = "client", folder = process.cwd()): readonly string[] {
     if (this.holder === undefined) throw networkDown(this.options.lab.name);
-    return [...this.into(this.holder, where), ...inFolder(process.cwd())];
+    return [...this.into(this.holder, where), ...inFolder(folder)];
+  }
+
+  /** Lets the file system of a host go that leaves, so that its folder can be removed. @throws LabError `netns.not-changed` */
+  async unmount(host: string): Promise<void> {
+    const disk = this.options.disks?.find((each) => each.host === host);
+    if (this.holder !== undefined && disk !== undefined) await this.within(this.holder, unmountScript(disk));
+  }
+
+  /** Takes a host out that has left. Nothing is done where it is not there. @throws LabError `netns.not-changed` */
+  async takeOut(host: string): Promise<void> {
+    const namespace = this.plan.namespaces.find(({ name }) => name === host);
+    if (this.holder === undefined || namespace === undefined) return;
+    await this.within(this.holder, takeOutScript(namespace));
+    const rest = { ...this.plan, namespaces: this.plan.namespaces.filter(({ name }) => name !== host) };
+    this.holder = { ...this.holder, made: this.made(rest, host) };
+    await rememberHolder(this.options.file, this.holder);
   }
 
   /** A host of the lab, for a connection. While the network is down, scripts run apart from everything: they find no process and no port. */
@@ -128,10 +152,30 @@ export class LabNetwork {
     };
   }
 
+  /** The mount namespace of all that runs in it; undefined while it is down. */
+  async mounts(): Promise<string | undefined> {
+    return this.holder && (await readlink(`/proc/${this.holder.process.pid}/ns/mnt`).catch(() => undefined));
+  }
+
+  /** Ends networks that were made for this lab and of which it knows no more, as its files were deleted. Servers in them have to be stopped before. */
+  async endOthers(): Promise<void> {
+    const { lab, folder } = this.options;
+    for (const { pid, folder: of } of await findHolders()) {
+      if (of !== folder || pid === this.holder?.process.pid) continue;
+      const found = await identify(pid);
+      if (found !== undefined) await endHolder(lab.name, found);
+    }
+  }
+
   /** Ends what this process has running in it. */
   close(): void {
     for (const dialler of this.diallers.values()) dialler.close();
     this.diallers.clear();
+  }
+
+  /** A network in one text, to compare. */
+  private made(plan: NamespacePlan, without?: string): string {
+    return JSON.stringify([plan, (this.options.disks ?? []).filter(({ host }) => host !== without)]);
   }
 
   private into(holder: NetworkHolder, where: Whereabouts): readonly string[] {
@@ -146,14 +190,19 @@ export class LabNetwork {
   }
 
   private async adapt(holder: NetworkHolder, made: string): Promise<string | undefined> {
-    const { lab, file, signal } = this.options;
-    const [program = "", ...args] = [...controlOf(holder).slice(0, -1), "--mount", "--pid", "--", "sh", "-c", adaptScript(this.plan)];
-    const result = await runProgram(program, args, { environment: environment(), timeoutMs: 60_000, signal });
-    if (result.exitCode !== 0) throw holderFailed(lab.name, result.failure?.text ?? result.stderr.trim());
+    const names = (await this.within(holder, adaptScript(this.plan, this.options.disks ?? []))).split("\n").filter(Boolean);
     this.holder = { ...holder, made };
-    await rememberHolder(file, this.holder);
-    const names = result.stdout.split("\n").filter(Boolean);
+    await rememberHolder(this.options.file, this.holder);
     return names.length === 0 ? undefined : names.join(", ");
+  }
+
+  /** @returns what the script said */
+  private async within(holder: NetworkHolder, script: string): Promise<string> {
+    const { lab, signal } = this.options;
+    const [program = "", ...args] = [...controlOf(holder).slice(0, -1), "--mount", "--pid", "--", "sh", "-c", script];
+    const result = await runProgram(program, args, { environment: environment(), timeoutMs: 60_000, signal });
+    if (result.exitCode !== 0) throw networkNotChanged(lab.name, result.failure?.text ?? result.stderr.trim());
+    return result.stdout;
   }
 }
 

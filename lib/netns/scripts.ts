@@ -31,6 +31,7 @@ ip -n ${name} link set eth0 up`;
 
 /** A tmpfs over a folder of a host. */
 export interface Disk {
+  readonly host: string;
   readonly folder: string;
   readonly bytes: number;
 }
@@ -45,6 +46,7 @@ function diskCommands({ folder, bytes }: Disk): string {
  */
 export function holderScript(plan: NamespacePlan, disks: readonly Disk[]): string {
   return sh`set -e
+unset REDIS_LAB_SCRIPT
 read -r pid rest < /proc/self/stat
 mount -t proc proc /proc
 mount -t tmpfs -o mode=755 redis-lab /run
@@ -74,9 +76,11 @@ command -v nsenter >/dev/null 2>&1 || { echo 'nsenter: not found' >&2; exit 127;
 /**
  * Brings the namespaces of a lab that is up to what the lab declares now, and says what it did. Namespaces of hosts that are no longer declared stay: their instances may have to leave the layout first.
  */
-export function adaptScript(plan: NamespacePlan): string {
+export function adaptScript(plan: NamespacePlan, disks: readonly Disk[]): string {
   const each = plan.namespaces.map(
-    (namespace) => sh`if [ ! -e ${`/run/netns/${namespace.name}`} ]; then
+    (namespace) => sh`if ! ip -n ${namespace.name} link show dev eth0 >/dev/null 2>&1; then
+ip netns del ${namespace.name} 2>/dev/null || :
+ip link del ${bridgePort(namespace.address)} 2>/dev/null || :
 ${raw(namespaceCommands(namespace, plan.prefixLength))}
 echo ${namespace.name}
 elif [ -z "$(ip -n ${namespace.name} -o addr show dev eth0 to ${namespace.address})" ]; then
@@ -84,9 +88,26 @@ ip -n ${namespace.name} addr add ${`${namespace.address}/${plan.prefixLength}`} 
 echo ${namespace.name}
 fi`,
   );
+  const sizes = disks.map(
+    (disk) => sh`if mountpoint -q ${disk.folder}; then mount -o ${`remount,size=${disk.bytes}`} ${disk.folder}
+else
+${raw(diskCommands(disk))}
+fi`,
+  );
   return sh`set -e
 if [ -z "$(ip -o addr show dev ${BRIDGE} to ${plan.control})" ]; then ip addr add ${`${plan.control}/${plan.prefixLength}`} dev ${BRIDGE}; fi
-${raw(each.join("\n"))}`;
+${raw([...each, ...sizes].join("\n"))}`;
+}
+
+/** Lets a host's file system go, with all that is in it. */
+export function unmountScript({ folder }: Disk): string {
+  return sh`if mountpoint -q ${folder}; then umount -- ${folder}; fi`;
+}
+
+/** Takes a namespace out, with its cable. */
+export function takeOutScript({ name, address }: Namespace): string {
+  return sh`ip netns del ${name} 2>/dev/null || :
+ip link del ${bridgePort(address)} 2>/dev/null || :`;
 }
 
 /** Runs what stands behind it in a folder: `nsenter` leaves it in the root folder. */

@@ -4,6 +4,7 @@ import type { Connection } from "../connection/connection.ts";
 import { type PlacedInstance, type Placement, placedInstances } from "../lab/placement.ts";
 import { PROGRAMS } from "../lab/programs.ts";
 import type { Secrets } from "../lab/secrets.ts";
+import { TARGETS } from "../lab/targets.ts";
 import { connectRedis, connectStream } from "../redis/client.ts";
 import { ClientPool } from "../redis/client-pool.ts";
 import { parseInfo } from "../redis/info.ts";
@@ -47,7 +48,9 @@ async function assertIsInstance(client: RedisClient, { id, configFile }: PlacedI
 /** On this computer a password that is refused may be that of another checkout of the same lab, whose servers have the addresses of ours. */
 async function whoElse({ capabilities, hosts }: Placement, { address, port }: Reachable, error: unknown): Promise<Error | undefined> {
   if (capabilities.network !== "computer" || !isLabError(error) || error.code !== "redis.wrong-password") return undefined;
-  const server = (await localServers()).find(({ title }) => title.split(" ").includes(`${address}:${port}`));
+  const server = (await localServers()).find(
+    ({ target, title }) => TARGETS[target].network === "computer" && title.split(" ").includes(`${address}:${port}`),
+  );
   if (server === undefined || hosts.some(({ paths }) => paths.prefix.startsWith(`${server.root}/.redis-lab/${server.lab}/`)))
     return undefined;
   return otherCheckout(`${address}:${port}`, server, error);

@@ -61,7 +61,10 @@ async function rowsOf(
   const states = await Promise.all(
     TARGET_NAMES.map(async (target) => ({ target, state: await readState(statePaths(project, lab.name, target)) })),
   );
-  const known = states.filter(({ state }) => state.lastUp !== "");
+  const runs = (of: TargetName) =>
+    servers.some((server) => server.root === project.root && server.lab === lab.name && server.target === of);
+  // What runs and is not remembered shows, too: its files were deleted under it.
+  const known = states.filter(({ target, state }) => state.lastUp !== "" || runs(target));
   return Promise.all(
     (known.length === 0 ? [{ target: DEFAULT_TARGET, state: EMPTY_STATE }] : known).map((each) => rowOf(each.target, each.state)),
   );
@@ -69,7 +72,7 @@ async function rowsOf(
   async function rowOf(target: TargetName, state: LabState): Promise<ListedLab> {
     const instances = instancesOf(lab).length;
     const capabilities = TARGETS[target];
-    const here = servers.filter((server) => server.root === project.root && server.lab === lab.name).length;
+    const here = servers.filter((server) => server.root === project.root && server.lab === lab.name && server.target === target).length;
     const seen =
       capabilities.connection === "local"
         ? { running: here, note: "" }
@@ -86,9 +89,14 @@ async function rowsOf(
       version: rememberedSource(state, lab)?.version ?? lab.redis.version,
       running: seen.running,
       instances,
-      note: seen.note !== "" ? seen.note : noteOf(lab.name, state.live, seen.running, instances),
+      note: seen.note !== "" ? seen.note : noteOf(`${lab.name}${onTarget(state, target)}`, state.live, seen.running, instances),
     };
   }
+}
+
+/** A target that no state tells of has to be named, unless it is the default. */
+function onTarget({ lastUp }: LabState, target: TargetName): string {
+  return lastUp !== "" || target === DEFAULT_TARGET ? "" : ` --target ${target}`;
 }
 
 function noteOf(lab: string, live: boolean, running: number | undefined, instances: number): string {
@@ -128,20 +136,20 @@ async function lookAt(
 async function foreignRows(servers: readonly LocalServer[]): Promise<readonly ListedLab[]> {
   const groups = new Map<string, LocalServer[]>();
   for (const server of servers) {
-    const key = JSON.stringify([server.root, server.lab]);
+    const key = JSON.stringify([server.root, server.lab, server.target]);
     groups.set(key, [...(groups.get(key) ?? []), server]);
   }
   return Promise.all(
     [...groups.values()].map(async (group) => {
-      const [{ root, lab } = { root: "", lab: "" }] = group;
-      const stateFile = join(root, ".redis-lab", lab, "local", "state.json");
+      const [{ root, lab, target } = { root: "", lab: "", target: DEFAULT_TARGET }] = group;
+      const stateFile = join(root, ".redis-lab", lab, target, "state.json");
       // Nothing is reported of a folder that is gone, or of a file that is not what we wrote.
       const state = await readState({ stateFile }).catch(() => EMPTY_STATE);
       const gone = state.lastUp === "";
       return {
         lab,
         folder: root,
-        target: "local",
+        target,
         state: "up" as const,
         since: state.since ?? (gone ? undefined : state.lastUp),
         layout: undefined,
@@ -149,7 +157,7 @@ async function foreignRows(servers: readonly LocalServer[]): Promise<readonly Li
         running: group.length,
         // While the first `up` is under way it has none yet.
         instances: state.members.length === 0 ? undefined : state.members.length,
-        note: gone ? `its folder was deleted while it ran; in ${root}: redis-lab down ${lab} --orphans` : "",
+        note: gone ? `its folder was deleted while it ran; in ${root}: redis-lab down ${lab}${onTarget(state, target)} --orphans` : "",
       };
     }),
   );

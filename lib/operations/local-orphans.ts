@@ -1,8 +1,10 @@
 import { allSettledLimited } from "../base/limit.ts";
 import { type Attempt, waitFor } from "../base/wait.ts";
 import { observeHost } from "../bootstrap/observe.ts";
+import { statePaths } from "../project/state.ts";
 import { orphansElsewhere, orphansLeft } from "./errors.ts";
 import { isAlive, type LocalServer, localServers, signalServer } from "./local-servers.ts";
+import { endNetworksLeft } from "./network.ts";
 import { HOST_CONCURRENCY, type SessionOptions, withSession } from "./session.ts";
 import { withLabLock } from "./vms/inside-terraform.ts";
 
@@ -24,8 +26,10 @@ type Options = SessionOptions & { readonly now: () => Date };
  */
 export async function findLocalOrphans(options: SessionOptions): Promise<readonly LocalServer[]> {
   const { project, lab, target } = options;
-  const servers = (await localServers()).filter((server) => server.root === project.root && server.lab === lab.name);
-  return withSession(options, async ({ placement, connections }) => {
+  const servers = (await localServers()).filter(
+    (server) => server.root === project.root && server.lab === lab.name && server.target === target,
+  );
+  return withSession(options, async ({ placement, connections, network }) => {
     if (placement.capabilities.connection !== "local") throw orphansElsewhere(lab.name, target);
     const facts = await allSettledLimited(placement.hosts, HOST_CONCURRENCY, async (host) => {
       const connection = connections.get(host.name);
@@ -35,7 +39,14 @@ export async function findLocalOrphans(options: SessionOptions): Promise<readonl
       facts.flatMap((each) => (each.status === "fulfilled" ? each.value : [])).map((fact) => [fact.process?.pid, fact.provenBy]),
     );
     // One that its port alone tells of and whose program is gone can't save any more: `down` would wait for that in vain.
-    return servers.filter(({ pid, deleted }) => !known.has(pid) || (deleted && known.get(pid) === "listener"));
+    // In another network than the one that the lab has now, the same number is another process.
+    const mounts = await network?.mounts();
+    return servers.filter(
+      (server) =>
+        (network !== undefined && server.mounts !== mounts) ||
+        !known.has(server.innerPid) ||
+        (server.deleted && known.get(server.innerPid) === "listener"),
+    );
   });
 }
 
@@ -67,6 +78,7 @@ export async function endLocalOrphans(options: Options, orphans: readonly LocalS
         lab.name,
         left.map(({ pid }) => pid),
       );
+    await endNetworksLeft({ lab, target, paths: statePaths(options.project, lab.name, target), signal });
     return { lab: lab.name, target, ended: results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : [])) };
   });
 }

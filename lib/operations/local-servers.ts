@@ -1,6 +1,8 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { statOf } from "../base/process-identity.ts";
+import { TARGET_NAMES, TARGETS, type TargetName } from "../lab/targets.ts";
+import { findHolders } from "../netns/find-holders.ts";
 
 /** A server of a lab on this computer, found by what it executes: the program of a build below the `.redis-lab` of a project. */
 export interface LocalServer {
@@ -10,7 +12,12 @@ export interface LocalServer {
   /** Folder of the project; it may be gone. */
   readonly root: string;
   readonly lab: string;
+  readonly target: TargetName;
   readonly host: string;
+  /** Its pid as a connection to its host counts it; another one where the lab has a pid namespace. */
+  readonly innerPid: number;
+  /** Its mount namespace. */
+  readonly mounts: string;
   /** What it calls itself, for example `redis-server 127.0.1.18:6379 [cluster]`. */
   readonly title: string;
   /** Its program was deleted under it: with the folder of the lab, or by a new build. */
@@ -19,18 +26,29 @@ export interface LocalServer {
 
 /** A build is below the host's folder, in a folder named by the first digits of its key (`bootstrap/host-paths.ts`). */
 const PROGRAM =
-  /^(?<root>\/.*)\/\.redis-lab\/(?<lab>[a-z][a-z0-9-]*)\/local\/hosts\/(?<host>[a-z][a-z0-9-]*)\/(?:.*\/)?builds\/[0-9a-f]{16}\/[^/]+?(?<deleted> \(deleted\))?$/;
+  /^(?<root>\/.*)\/\.redis-lab\/(?<lab>[a-z][a-z0-9-]*)\/(?<target>[a-z]+)\/hosts\/(?<host>[a-z][a-z0-9-]*)\/(?:.*\/)?builds\/[0-9a-f]{16}\/[^/]+?(?<deleted> \(deleted\))?$/;
+/** Targets whose hosts are folders of this computer. */
+const HERE = TARGET_NAMES.filter((target) => {
+  const capabilities = TARGETS[target];
+  return capabilities.connection === "local";
+});
 
 /** The program of a path in /proc/PID/exe as a server of a local lab; undefined for all others. */
-export function labProgram(exe: string): Pick<LocalServer, "root" | "lab" | "host" | "deleted"> | undefined {
-  const { root, lab, host, deleted } = PROGRAM.exec(exe)?.groups ?? {};
-  return root === undefined || lab === undefined || host === undefined ? undefined : { root, lab, host, deleted: deleted !== undefined };
+export function labProgram(exe: string): Pick<LocalServer, "root" | "lab" | "target" | "host" | "deleted"> | undefined {
+  const { root, lab, host, deleted, ...found } = PROGRAM.exec(exe)?.groups ?? {};
+  const target = HERE.find((each) => each === found["target"]);
+  if (root === undefined || lab === undefined || host === undefined || target === undefined) return undefined;
+  return { root, lab, target, host, deleted: deleted !== undefined };
 }
 
 /** The servers of all local labs of this user (of every user, for root), whatever project started them. Their children that save are not counted. */
 export async function localServers(): Promise<readonly LocalServer[]> {
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
-  const found = (await Promise.all(pids.map((pid) => serverOf(Number(pid))))).flat();
+  const own = (await mountsOf("self")) ?? "";
+  const seen = (await Promise.all(pids.map((pid) => serverOf(Number(pid))))).flat();
+  // In a container a path means another file.
+  const known = new Set([own, ...(seen.every(({ mounts }) => mounts === own) ? [] : (await findHolders()).map(({ mounts }) => mounts))]);
+  const found = seen.filter(({ mounts }) => known.has(mounts));
   const ours = new Set(found.map(({ pid }) => pid));
   return found
     .filter(({ parent }) => !ours.has(parent))
@@ -42,14 +60,19 @@ async function serverOf(pid: number): Promise<readonly (LocalServer & { readonly
   // Of other users' processes, and of those that end meanwhile, nothing can be read.
   const program = labProgram(await readlink(`/proc/${pid}/exe`).catch(() => ""));
   if (program === undefined) return [];
-  // In a container a path means another file.
-  const namespace = (of: number | "self") => readlink(`/proc/${of}/ns/mnt`).catch(() => undefined);
-  if ((await namespace(pid)) !== (await namespace("self"))) return [];
+  const mounts = await mountsOf(pid);
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
   const { state, parent, start } = statOf(stat);
-  if (start === undefined || state === "Z") return [];
+  if (start === undefined || state === "Z" || mounts === undefined) return [];
+  // `NSpid`: in each pid namespace, the innermost last (proc(5)).
+  const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
+  const innerPid = Number(/^NSpid:.*?(\d+)$/m.exec(status)?.[1] ?? pid);
   const title = (await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).replaceAll("\0", " ").trim();
-  return [{ ...program, pid, start, parent: Number(parent), title: title.slice(title.lastIndexOf("/") + 1) }];
+  return [{ ...program, pid, innerPid, mounts, start, parent: Number(parent), title: title.slice(title.lastIndexOf("/") + 1) }];
+}
+
+function mountsOf(pid: number | "self"): Promise<string | undefined> {
+  return readlink(`/proc/${pid}/ns/mnt`).catch(() => undefined);
 }
 
 /** Whether this very process lives, not as a zombie, and still runs the program of the lab. */

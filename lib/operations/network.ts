@@ -1,8 +1,10 @@
 import type { Emit } from "../base/events.ts";
+import { placeLab } from "../lab/placement.ts";
 import type { Lab } from "../lab/schema.ts";
 import { TARGETS, type TargetName } from "../lab/targets.ts";
 import type { LabNetwork } from "../netns/network.ts";
 import type { StatePaths } from "../project/state.ts";
+import { memoryBytes } from "../redis/memory-units.ts";
 
 /** The network of a lab where redis-lab makes one. @throws LabError `netns.*`, `lab.*` */
 export async function openNetwork(options: {
@@ -14,7 +16,10 @@ export async function openNetwork(options: {
   const { lab, target, paths, signal } = options;
   if (TARGETS[target].network !== "namespaces") return undefined;
   const { LabNetwork } = await import("../netns/network.ts");
-  return LabNetwork.open({ lab, folder: paths.targetFolder, file: paths.networkFile, signal });
+  const bytes = lab.netns.disk === undefined ? undefined : memoryBytes(lab.netns.disk);
+  const { hosts } = placeLab(lab, { target, ...paths });
+  const disks = bytes === undefined ? [] : hosts.map((host) => ({ host: host.name, folder: host.paths.data, bytes }));
+  return LabNetwork.open({ lab, folder: paths.targetFolder, file: paths.networkFile, disks, signal });
 }
 
 interface Networked {
@@ -33,4 +38,10 @@ export async function raiseNetwork({ network, emit }: Networked): Promise<void> 
 /** Ends the network with everything that still runs in it. @throws LabError `netns.not-ended` */
 export async function removeNetwork({ network, emit }: Networked): Promise<void> {
   if ((await network?.remove()) === true) emit({ ...STEP, state: "changed", detail: "removed", changes: 0 });
+}
+
+/** Ends networks of the lab that are no longer known. @throws LabError `netns.*` */
+export async function endNetworksLeft(options: Parameters<typeof openNetwork>[0]): Promise<void> {
+  const network = await openNetwork(options);
+  await network?.endOthers();
 }

@@ -63,8 +63,10 @@ export async function runRedisCli(
   if (found === undefined) throw noRedisCli(placement.version.product.programs.cli, words[0]);
   const { takesPassword } = PROGRAMS[instance.kind];
   const local = placement.capabilities.connection === "local";
-  const direct = (password: Readonly<Record<string, string>>) =>
-    start(found.file, ["-h", instance.address, "-p", String(instance.port), ...words], { ...environment, ...password });
+  const direct = (password: Readonly<Record<string, string>>) => {
+    const [file = found.file, ...args] = [...session.enter(), found.file, "-h", instance.address, "-p", String(instance.port), ...words];
+    return start(file, args, { ...environment, ...password });
+  };
   if (local && !takesPassword) return direct({});
   if (connectsByItself(words)) {
     // Redirected, it would connect to another node without the password or the way through SSH.

@@ -6,13 +6,14 @@ import { shellQuote } from "../connection/quote.ts";
 import type { SshEndpoint } from "../connection/ssh-endpoint.ts";
 import { isOwnMachine, type PlacedHost, type Placement } from "../lab/placement.ts";
 import { keyWords, quotedForSsh, sshPaths } from "../lab/ssh-words.ts";
+import type { LabNetwork } from "../netns/network.ts";
 import { endpointTo } from "./ssh-routes.ts";
 
 /** A program to run in place of redis-lab: the user's own ssh client, or a shell in the folder of a host of this computer. */
 export interface ShellCommand {
   readonly file: string;
   readonly args: readonly string[];
-  /** @default the current folder */
+  /** It is needed, and does not exist before the first `up`. @default the current folder */
   readonly folder?: string;
   /** Put before PATH. */
   readonly path?: string;
@@ -26,12 +27,14 @@ export async function shellCommand(
   placement: Placement,
   host: PlacedHost,
   words: readonly string[],
-  options: { readonly knownHostsFile: string; readonly shell: string },
+  options: { readonly knownHostsFile: string; readonly shell: string; readonly network?: LabNetwork | undefined },
 ): Promise<ShellCommand> {
   if (placement.capabilities.connection === "local") {
+    const enter = options.network?.enter({ host: host.name }, host.paths.prefix) ?? [];
+    const [file = options.shell, ...before] = [...enter, options.shell];
     return {
-      file: options.shell,
-      args: words.length === 0 ? [] : ["-c", words.join(" ")],
+      file,
+      args: words.length === 0 ? before : [...before, "-c", words.join(" ")],
       folder: host.paths.prefix,
       path: host.paths.bin,
     };

@@ -80,7 +80,7 @@ export async function startTemporaryServer(options: TemporaryServerOptions): Pro
   });
   const place = await makePlace();
   try {
-    const foreign = await foreignCommandsOf(place, options);
+    const foreign = await foreignCommandsOf(options);
     await put(data, place).catch((error: unknown) => {
       if (isAbsent(error)) throw noDataFile(data.path, messageOf(error));
       throw isDiskFault(error) ? fileNotWritten(place.folder, error) : fileNotRead(data.path, error);
@@ -117,14 +117,24 @@ async function giveTo(path: string, user: UserIds | undefined): Promise<void> {
 /** By program: what it knows besides what data needs. One without data says it; the names differ by product and version, and a name that it does not know would keep it from starting. */
 const foreign = new Map<string, Promise<readonly string[]>>();
 
-function foreignCommandsOf(place: Place, options: TemporaryServerOptions): Promise<readonly string[]> {
-  const known = foreign.get(options.serverBinary) ?? askForCommands(place, options);
+function foreignCommandsOf(options: TemporaryServerOptions): Promise<readonly string[]> {
+  const known = foreign.get(options.serverBinary) ?? askForCommands(options);
   foreign.set(options.serverBinary, known);
   known.catch(() => foreign.delete(options.serverBinary));
   return known;
 }
 
-async function askForCommands(place: Place, { serverBinary, signal }: TemporaryServerOptions): Promise<readonly string[]> {
+async function askForCommands(options: TemporaryServerOptions): Promise<readonly string[]> {
+  // A place of its own: a server that ends takes it along, where its user may.
+  const place = await makePlace();
+  try {
+    return await askIn(place, options);
+  } finally {
+    await rm(place.outer, { recursive: true, force: true });
+  }
+}
+
+async function askIn(place: Place, { serverBinary, signal }: TemporaryServerOptions): Promise<readonly string[]> {
   const { server, log } = await start(place, serverBinary, [...BASE, "appendonly no"]);
   let ended = false;
   void server.ended.then(() => {

@@ -4,8 +4,9 @@ import { labProgram } from "../../lib/operations/local-servers.ts";
 const BUILD = "apps/redis/builds/0123456789abcdef/redis-server";
 
 test.each([
-  [`/home/me/my labs/.redis-lab/cluster/local/hosts/redis-18/${BUILD}`, { root: "/home/me/my labs", deleted: false }],
-  [`/home/me/.redis-lab/cluster/local/hosts/redis-18/${BUILD} (deleted)`, { root: "/home/me", deleted: true }],
+  [`/home/me/my labs/.redis-lab/cluster/local/hosts/redis-18/${BUILD}`, { root: "/home/me/my labs", target: "local", deleted: false }],
+  [`/home/me/.redis-lab/cluster/netns/hosts/redis-18/${BUILD}`, { root: "/home/me", target: "netns", deleted: false }],
+  [`/home/me/.redis-lab/cluster/local/hosts/redis-18/${BUILD} (deleted)`, { root: "/home/me", target: "local", deleted: true }],
 ])("%s is a server of a lab", (exe, parts) => {
   expect(labProgram(exe)).toEqual({ lab: "cluster", host: "redis-18", ...parts });
 });

@@ -1,17 +1,20 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, readlink, realpath, rm, stat, writeFile } from "node:fs/promises";
+import { chown, cp, mkdir, mkdtemp, readdir, readFile, readlink, realpath, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cacheFolder } from "../../lib/base/cache-folder.ts";
+import type { UserIds } from "../../lib/base/process.ts";
 import { waitFor } from "../../lib/base/wait.ts";
 import { numberedHosts } from "../../lib/lab/define-lab.ts";
 import type { LabInput } from "../../lib/lab/schema.ts";
+import { HOLDER_NAME } from "../../lib/netns/scripts.ts";
 import { connectRedis } from "../../lib/redis/client.ts";
 import type { Argument, RedisClient, Reply } from "../../lib/redis/types.ts";
 import { nextNetwork } from "./addresses.ts";
+import { tryRun } from "./command.ts";
 import { assertDocuments } from "./documents.ts";
 
 /** The compiled command line. */
@@ -29,6 +32,8 @@ export interface CliOptions {
   readonly input?: string;
   /** @default the project's folder */
   readonly cwd?: string;
+  /** What runs the command line. @default nothing stands before it */
+  readonly before?: readonly string[];
   /** Told each whole line of standard error as it comes. */
   readonly onLine?: (line: string, child: ChildProcess) => void;
 }
@@ -54,17 +59,24 @@ export interface TestProject {
   remove(): Promise<void>;
 }
 
-export async function makeProject(): Promise<TestProject> {
+/** @param user for root alone: whom the command line runs as, who then owns the folder and has a copy of the cache there. @default the user of the tests */
+export async function makeProject({ user }: { readonly user?: UserIds | undefined } = {}): Promise<TestProject> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), "redis-lab project-")));
   await mkdir(join(folder, "stacks"));
-  const environment = { HOME: join(folder, ".home"), XDG_CACHE_HOME: dirname(cacheFolder()) };
+  const environment = {
+    HOME: join(folder, ".home"),
+    XDG_CACHE_HOME: user === undefined ? dirname(cacheFolder()) : join(folder, ".home/.cache"),
+  };
   await mkdir(environment.HOME);
+  const main = user === undefined ? MAIN : await handOver(folder, environment, user);
   const children = new Set<ChildProcess>();
   const clients: RedisClient[] = [];
 
   const start: TestProject["start"] = (args, options = {}) => {
     const { REDIS_LAB_PASSWORD: _, REDIS_LAB_LABS: __, ...env } = process.env;
-    const child = spawn(process.execPath, [MAIN, ...args], {
+    const [program = "", ...words] = [...(options.before ?? []), process.execPath, main, ...args];
+    const child = spawn(program, words, {
+      ...user,
       cwd: options.cwd ?? folder,
       env: { ...env, ...environment, ...options.env },
       stdio: ["pipe", "pipe", "pipe"],
@@ -117,7 +129,9 @@ export async function makeProject(): Promise<TestProject> {
     environment,
     async write(...labs) {
       const text = labs.map((lab, index) => `export const lab${index} = defineLab(${JSON.stringify(lab, null, 2)});\n`).join("\n");
-      await writeFile(join(folder, "stacks", "labs.mjs"), `import { defineLab } from "redis-lab";\n\n${text}`);
+      const file = join(folder, "stacks", "labs.mjs");
+      await writeFile(file, `import { defineLab } from "redis-lab";\n\n${text}`);
+      if (user !== undefined) await chown(file, user.uid, user.gid);
     },
     start,
     run,
@@ -143,6 +157,24 @@ export async function makeProject(): Promise<TestProject> {
       await removeFolder(folder);
     },
   };
+}
+
+/** Gives a project to a user, with copies of what this one may not read. @returns the command line that this user can run */
+async function handOver(folder: string, environment: TestProject["environment"], user: UserIds): Promise<string> {
+  const cache = join(environment.XDG_CACHE_HOME, "redis-lab");
+  for (const room of ["builds", "sources"]) {
+    const from = join(cacheFolder(), room);
+    if (existsSync(from)) await cp(from, join(cache, room), { recursive: true });
+  }
+  const own = await tryRun("chown", ["-R", `${user.uid}:${user.gid}`, folder]);
+  if (own.code !== 0) throw new Error(own.stderr);
+  const readable = spawnSync(process.execPath, [MAIN, "--version"], { ...user, cwd: "/", encoding: "utf8" });
+  if (readable.status === 0) return MAIN;
+  // A checkout in the home of root.
+  const root = fileURLToPath(new URL("../..", import.meta.url));
+  for (const part of ["dist", "templates", "node_modules", "package.json"])
+    await cp(join(root, part), join(folder, ".program", part), { recursive: true, dereference: true });
+  return join(folder, ".program/dist/lib/cli/main.js");
 }
 
 async function removeFolder(folder: string): Promise<void> {
@@ -171,14 +203,16 @@ export interface FoundProcess {
   readonly command: string;
 }
 
-/** Processes whose working folder is below a folder: what redis-lab started there, whether it remembers them or not. */
+/** Processes whose working folder is below a folder, or that hold the network of a lab there: what redis-lab started there, whether it remembers them or not. */
 export async function processesIn(folder: string): Promise<readonly FoundProcess[]> {
   const pids = (await readdir("/proc")).map(Number).filter((pid) => pid > 0 && pid !== process.pid);
   const found = await Promise.all(
     pids.map(async (pid) => {
       const at = await readlink(`/proc/${pid}/cwd`).catch(() => "");
-      if (at !== folder && !at.startsWith(`${folder}/`)) return [];
       const command = (await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).replaceAll("\0", " ").trim();
+      const works = at === folder || at.startsWith(`${folder}/`);
+      // What holds the network of a lab works nowhere.
+      if (!works && !command.includes(`${HOLDER_NAME} ${folder}/`)) return [];
       return command === "" ? [] : [{ pid, command }];
     }),
   );

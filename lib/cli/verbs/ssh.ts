@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { LabError } from "../../base/error.ts";
 import { runInTerminal } from "../../base/process.ts";
 import { findHost } from "../../operations/find.ts";
+import { openNetwork } from "../../operations/network.ts";
 import { shellCommand } from "../../operations/shell-command.ts";
 import { statePaths } from "../../project/state.ts";
 import { placementOf, type VerbContext } from "../context.ts";
@@ -19,6 +20,7 @@ export async function ssh(
   const command = await shellCommand(placement, host, words, {
     knownHostsFile: paths.knownHostsFile,
     shell: process.env.SHELL ?? "/bin/sh",
+    network: await openNetwork({ lab, target, paths, signal: context.signal }),
   });
   if (command.folder !== undefined && !existsSync(command.folder)) {
     throw new LabError({

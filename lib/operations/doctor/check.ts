@@ -154,6 +154,6 @@ export const everywhere = (): boolean => true;
 /** `appliesTo` of what belongs to a host that redis-lab manages. */
 export const onManagedHosts = ({ managesHost }: TargetCapabilities): boolean => managesHost;
 /** `appliesTo` of what belongs to a lab on this computer. */
-export const onThisComputer = (capabilities: TargetCapabilities): boolean => capabilities.connection === "local";
+export const onSharedNetwork = (capabilities: TargetCapabilities): boolean => capabilities.network === "computer";
 /** `appliesTo` of what belongs to VMs. */
 export const onVms = ({ machines }: TargetCapabilities): boolean => machines === "terraform";

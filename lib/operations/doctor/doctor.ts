@@ -20,7 +20,7 @@ import {
   type HostReading,
   type HypervisorsReading,
   type InstanceReading,
-  onThisComputer,
+  onSharedNetwork,
   type Unreachable,
   type VmReading,
 } from "./check.ts";
@@ -56,7 +56,7 @@ async function gather(session: Session, environment: NodeJS.ProcessEnv): Promise
     readPorts(session),
     readStatus(session),
     openFaults(session),
-    onThisComputer(placement.capabilities) ? otherPeople(environment) : [],
+    onSharedNetwork(placement.capabilities) ? otherPeople(environment) : [],
     placement.capabilities.machines === "terraform" ? lookAtVms(session, environment) : { hypervisors: [], vms: [] },
   ]);
   return {

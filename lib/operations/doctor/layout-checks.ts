@@ -1,7 +1,7 @@
 import { isLabError, whatOf } from "../../base/error.ts";
 import { moment } from "../../base/text.ts";
 import { layoutRow } from "../../lab/layouts.ts";
-import { everywhere, labCheck, onThisComputer, waysCheck } from "./check.ts";
+import { everywhere, labCheck, onSharedNetwork, waysCheck } from "./check.ts";
 import type { PortReading } from "./ports.ts";
 
 // What concerns the lab as a whole: who answers, who reaches whom, and how the layout stands now.
@@ -112,7 +112,7 @@ const MOST_NAMED = 3;
 export const otherUsers = labCheck({
   name: "other-users",
   about: "this computer has no accounts of other people, who all reach the ports of a lab on it",
-  appliesTo: onThisComputer,
+  appliesTo: onSharedNetwork,
   *check({ placement: { lab }, people }) {
     if (people.length === 0) return;
     const more = people.length - MOST_NAMED;
@@ -121,7 +121,7 @@ export const otherUsers = labCheck({
       severity: "note",
       subject: undefined,
       text: `other people have accounts on this computer (${names}), so each of them ${layoutRow(lab.layout).exposure}`,
-      next: "With people whom you do not trust, run the lab on hosts or VMs of another computer, in a network of its own. Who can do what is in docs/security.md of redis-lab.",
+      next: "With people whom you do not trust, run the lab with --target netns, or on hosts or VMs of another computer, in a network of its own. Who can do what is in docs/security.md of redis-lab.",
     };
   },
 });

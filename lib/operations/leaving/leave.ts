@@ -88,7 +88,9 @@ async function carryOut(
         // Before anything is touched: a configuration of ssh that can't be read is refused while the host is still whole.
         const pin = await pinnedAs(session, host);
         const outcome = await removeInstances(session, options.lab, host, decision.instances);
+        await session.network?.unmount(host);
         const cleaning = await cleanHost(session, host, options.keep ?? false);
+        if (cleaning.clean) await session.network?.takeOut(host);
         await forget(session, host, pin, outcome.stillKnownBy.length === 0 && cleaning.clean);
         return {
           ...report,
