@@ -38,8 +38,9 @@ export class Members extends Construct {
       provisioners: [
         redisLabCommand(this, {
           project: props.project,
-          // The key of an element that left the configuration comes from the state, which others may write: to the shell it is a value, and no part of its command.
-          words: ["leave", props.lab, '"$REDIS_LAB_HOST"'],
+          // The key of an element that left the configuration comes from the state, which others may write: to the shell it is a value, and no part of its command; to `leave` it is a host, and no option (`--help` would
+          // end well without a leave, `--labs` run a program).
+          words: ["leave", props.lab, "--", '"$REDIS_LAB_HOST"'],
           atDestroy: true,
           environment: {
             REDIS_LAB_HOST: "${each.key}",

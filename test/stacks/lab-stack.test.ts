@@ -165,7 +165,7 @@ describe("the commands", () => {
     expect(commandOf(synth, "Member")).toMatchObject({
       when: "destroy",
       // The key of a member that left comes from the state: nothing of it is a part of the command.
-      command: 'npx --no-install redis-lab leave cluster "$REDIS_LAB_HOST"',
+      command: 'npx --no-install redis-lab leave cluster -- "$REDIS_LAB_HOST"',
       environment: {
         REDIS_LAB_HOST: "${each.key}",
         REDIS_LAB_VM_DOMAIN: "${self.triggers_replace.domain}",

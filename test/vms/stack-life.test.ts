@@ -149,7 +149,7 @@ describe("on one hypervisor", () => {
     const { code, stdout, stderr } = await project.terraform("blank", "apply", "-input=false", "-auto-approve", "-no-color");
     expect(code, stdout).toBe(1);
     expect(stderr).toContain('terraform_data.Member["redis-48"]');
-    expect(stderr.replaceAll(/\s+/g, " ")).toContain('redis-lab leave blank "$REDIS_LAB_HOST"');
+    expect(stderr.replaceAll(/\s+/g, " ")).toContain('redis-lab leave blank -- "$REDIS_LAB_HOST"');
     expect(await running()).toEqual(before);
     expect(
       (await project.calls()).map(({ words, environment }) => [
