@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-import { readFile } from "node:fs/promises";
 import type { Interface } from "node:readline";
+import { readPrivateFile } from "../base/private-file.ts";
 import { print, say } from "../report/print.ts";
 import { hasSecrets, withoutSecrets } from "../trib/arguments.ts";
 import { EXIT } from "./exit-codes.ts";
@@ -23,7 +23,7 @@ process.exitCode = await runTrib(argv, {
   warn: (line) => say(`${line}\n`, false),
   ask: nextLine,
   askSecret,
-  readFile: (path) => readFile(path, "utf8"),
+  readPasswordFile: readPrivateFile,
   random: Math.random,
   now: () => new Date(),
   environment: process.env,

@@ -1,7 +1,10 @@
 import { join } from "node:path";
 import * as v from "valibot";
 import { readIfPresent, writeAtomically } from "../base/atomic.ts";
+import { isLabError } from "../base/error.ts";
+import { errnoOf, fileNotRead } from "../base/errors.ts";
 import { withFileLock } from "../base/file-lock.ts";
+import { readPrivateFile } from "../base/private-file.ts";
 import type { Lab } from "../lab/schema.ts";
 import { assertPassword, generateGeneration, generatePassword, type Secrets } from "../lab/secrets.ts";
 import { corruptFile, missingPassword } from "./errors.ts";
@@ -128,7 +131,11 @@ async function givenPassword(
     }
     case "file": {
       const path = join(project.root, source.path);
-      const password = (await readIfPresent(source.path.startsWith("/") ? source.path : path))?.trim();
+      const text = await readPrivateFile(source.path.startsWith("/") ? source.path : path).catch((error: unknown) => {
+        if (errnoOf(error) === "ENOENT") return undefined;
+        throw isLabError(error) ? error : fileNotRead(source.path, error);
+      });
+      const password = text?.trim();
       if (password === undefined || password === "")
         throw missingPassword(
           `${source.path} is absent or empty, and the lab says that the password is there`,

@@ -1,4 +1,4 @@
-import { messageOf } from "../base/error.ts";
+import { isLabError, messageOf } from "../base/error.ts";
 import type { Options } from "./arguments.ts";
 import { unreadablePassword } from "./errors.ts";
 import type { TribHost } from "./host.ts";
@@ -39,7 +39,8 @@ export async function sourceCredentials(options: Options, host: TribHost): Promi
 /** The first line. */
 async function fromFile(path: string | undefined, host: TribHost): Promise<string | undefined> {
   if (path === undefined) return undefined;
-  const text = await host.readFile(path).catch((error: unknown) => {
+  const text = await host.readPasswordFile(path).catch((error: unknown) => {
+    if (isLabError(error)) throw error;
     throw unreadablePassword(path, messageOf(error));
   });
   const [line = ""] = text.split(/\r?\n/);

@@ -8,7 +8,7 @@ export interface TribHost {
   ask(): Promise<string | undefined>;
   /** A line that is not shown while it is typed. The prompt goes to standard error. */
   askSecret(prompt: string): Promise<string | undefined>;
-  readFile(path: string): Promise<string>;
+  readPasswordFile(path: string): Promise<string>;
   /** A new number in [0, 1) each time. */
   random(): number;
   now(): Date;

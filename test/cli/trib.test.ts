@@ -74,7 +74,7 @@ test("standard input that ends is no answer", async () => {
 describe("passwords", () => {
   test("from a file, from the environment, and asked for", async () => {
     const file = join(folder, "password");
-    await writeFile(file, `${PASSWORD}\n`);
+    await writeFile(file, `${PASSWORD}\n`, { mode: 0o600 });
     const runs = await Promise.all([
       run(["info", "--password-file", file, at(lab, "m1")], { environment: {} }),
       run(["info", at(lab, "m1")], { environment: { REDIS_LAB_PASSWORD: PASSWORD } }),

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { keySlot } from "../../lib/cluster/model/slots.ts";
@@ -117,7 +117,13 @@ describe("an import", () => {
     const without = await project.run(["cluster", "import", "cluster", ...from(), "--copy"]);
     expect([without.code, without.stderr]).toEqual([1, expect.stringContaining("--from-password-file")]);
     const file = join(project.folder, "source-password");
-    await writeFile(file, `${PASSWORD}\n`, { mode: 0o600 });
+    await writeFile(file, `${PASSWORD}\n`, { mode: 0o644 });
+    const open = await project.run(["cluster", "import", "cluster", ...from(), "--copy", "--from-password-file", file]);
+    expect([open.code, open.stderr.replaceAll(/\s+/g, " ")]).toEqual([
+      1,
+      expect.stringContaining("others on this computer may read or change it (mode 0644)"),
+    ]);
+    await chmod(file, 0o600);
     const { stdout, stderr } = await project.ok(["cluster", "import", "cluster", ...from(), "--copy", "--from-password-file", file]);
     expect(stdout + stderr).not.toContain(PASSWORD);
     expect(await atSource("DBSIZE")).toBe(100);

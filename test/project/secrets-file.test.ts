@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
@@ -58,7 +58,12 @@ test("a lab that takes its password from a variable or a file says what is missi
   });
   const fromFile = defineLab(clusterInput({ secrets: { password: { from: "file", path: "password.txt" } } }));
   await expect(loadSecrets(project, fromFile, {})).rejects.toMatchObject({ code: "secrets.missing" });
-  await writeFile(join(project.root, "password.txt"), "out-of-the-File-1\n");
+  await writeFile(join(project.root, "password.txt"), "out-of-the-File-1\n", { mode: 0o644 });
+  await expect(loadSecrets(project, fromFile, {})).rejects.toMatchObject({
+    code: "file.not-private",
+    next: expect.stringContaining("chmod 600"),
+  });
+  await chmod(join(project.root, "password.txt"), 0o600);
   expect(await loadSecrets(project, fromFile, {})).toMatchObject({ password: "out-of-the-File-1" });
 });
 

@@ -1,7 +1,8 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { readPrivateFile } from "../../lib/base/private-file.ts";
 import { parseArguments } from "../../lib/trib/arguments.ts";
 import { nodeCredentials, sourceCredentials } from "../../lib/trib/credentials.ts";
 import type { TribHost } from "../../lib/trib/host.ts";
@@ -21,7 +22,7 @@ function given(argv: readonly string[], environment: Readonly<Record<string, str
     warn: (line) => warnings.push(line),
     ask: async () => undefined,
     askSecret: async (prompt) => `typed at ${prompt}`,
-    readFile: (path) => readFile(path, "utf8"),
+    readPasswordFile: readPrivateFile,
     random: () => 0,
     now: () => new Date(0),
     environment,
@@ -45,17 +46,27 @@ test("the environment: redis-cli's variable before ours", async () => {
 
 test("a file: its first line", async () => {
   const file = join(folder, "password");
-  await writeFile(file, "from a file\r\nand no more\n");
+  await writeFile(file, "from a file\r\nand no more\n", { mode: 0o600 });
   const { options, host, warnings } = given(["check", "--password-file", file, "--user", "ops", "h:1"], { REDISCLI_AUTH: "one" });
   expect(await nodeCredentials(options, host)).toEqual({ user: "ops", password: "from a file" });
   expect(warnings).toEqual([]);
 });
 
 test("a file that is empty or not there", async () => {
-  await writeFile(join(folder, "empty"), "\n");
+  await writeFile(join(folder, "empty"), "\n", { mode: 0o600 });
   for (const name of ["empty", "missing"]) {
     const { options, host } = given(["check", "--password-file", join(folder, name), "h:1"]);
     await expect(nodeCredentials(options, host)).rejects.toMatchObject({ code: "trib.unreadable-password" });
+  }
+});
+
+test("a file that others can read is refused as itself", async () => {
+  const file = join(folder, "open");
+  await writeFile(file, "seen\n", { mode: 0o644 });
+  for (const option of ["--password-file", "--from-password-file"]) {
+    const { options, host } = given(["import", "--from", "h:2", option, file, "h:1"]);
+    const credentials = option === "--password-file" ? nodeCredentials : sourceCredentials;
+    await expect(credentials(options, host)).rejects.toMatchObject({ code: "file.not-private" });
   }
 });
 

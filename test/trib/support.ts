@@ -1,6 +1,7 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { readPrivateFile } from "../../lib/base/private-file.ts";
 import { waitFor } from "../../lib/base/wait.ts";
 import { awaitAgreement } from "../../lib/cluster/gossip/await-agreement.ts";
 import { observeCluster, selfOf } from "../../lib/cluster/model/observe.ts";
@@ -48,7 +49,7 @@ export async function trib(argv: readonly string[], options: RunOptions = {}): P
     },
     ask: async () => answers.shift(),
     askSecret: async () => options.secret,
-    readFile: (path) => readFile(path, "utf8"),
+    readPasswordFile: readPrivateFile,
     random: Math.random,
     now: () => new Date(),
     environment: options.environment ?? { REDISCLI_AUTH: PASSWORD },

@@ -1,5 +1,5 @@
-import { readFile } from "node:fs/promises";
-import { LabError } from "../../../base/error.ts";
+import { isLabError, LabError } from "../../../base/error.ts";
+import { readPrivateFile } from "../../../base/private-file.ts";
 import { backUp, checkBackup, importInto, restore as restoreFrom } from "../../../operations/cluster/transfer.ts";
 import {
   formatBackup,
@@ -102,7 +102,8 @@ async function passwordOf({ fromPasswordFile, fromAskpass }: SourcePassword, con
 }
 
 function readPasswordFile(file: string): Promise<string> {
-  return readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
+  return readPrivateFile(file).catch((error: NodeJS.ErrnoException) => {
+    if (isLabError(error)) throw error;
     throw new LabError({
       code: "cli.no-password-file",
       kind: "usage",
