@@ -74,7 +74,8 @@ function reconfigurations(facts: HostFacts, wanted: HostWanted): readonly Reconf
     const live = facts.files.get(file.path);
     const merged = mergeFile(file, live, facts.applied, version);
     if (merged.text === live) return [];
-    const { live: now, restart } = runtimeChanges(merged.changes, merged.text, version, runningBuild(facts, wanted, file.instance));
+    const kind = file.kind === "sentinel-conf" ? "sentinel" : "redis";
+    const { live: now, restart } = runtimeChanges(merged.changes, merged.text, version, runningBuild(facts, wanted, file.instance), kind);
     return [
       {
         instance: file.instance,

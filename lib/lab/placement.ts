@@ -1,4 +1,5 @@
 import type { Version } from "../redis/version.ts";
+import { wordsOf } from "../redis/words.ts";
 import { type Instance, instancesOf, isRedisServer } from "./instances.ts";
 import { declaredVersion } from "./product.ts";
 import { PROGRAMS, type ProgramKind } from "./programs.ts";
@@ -13,6 +14,8 @@ export interface Placement {
   /** What really runs: the lab's version, unless the source fell back to the distribution's. */
   readonly version: Version;
   readonly hosts: readonly PlacedHost[];
+  /** For as long as sentinels run that know no password, as in an upgrade, those that are started get none: the others could not speak to them. @default false */
+  readonly openSentinels?: boolean;
 }
 
 export interface PlacedHost {
@@ -56,6 +59,11 @@ export interface PlacementOptions {
   readonly hostsFolder: string;
   /** Private key of the lab, absolute; for targets that log in with it. @default the keys that OpenSSH would try */
   readonly labKey?: string;
+}
+
+/** Whether clients of an instance give the lab's password, once it is as declared. */
+export function takesPassword({ version }: Pick<Placement, "version">, kind: ProgramKind): boolean {
+  return PROGRAMS[kind].takesPassword === "always" || wordsOf(version).sentinel.takesPassword;
 }
 
 /** Places a lab on a target. Pure. */

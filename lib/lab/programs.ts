@@ -15,8 +15,8 @@ export interface ProgramRow {
   readonly option: "--sentinel" | undefined;
   /** Works in a folder of its own. Others share the data folder, where the port is part of every name. */
   readonly ownFolder: boolean;
-  /** Clients give the lab's password. A 4.0 sentinel has no AUTH, and redis-lab sets no password on any sentinel. */
-  readonly takesPassword: boolean;
+  /** Clients give the lab's password: in every version, or in those that say so of their sentinels (`words.sentinel.takesPassword`). */
+  readonly takesPassword: "always" | "by-version";
   /** The settings of the lab, and of an instance, are for it. */
   readonly takesSettings: boolean;
   /** Ended first where several end, so that none of them acts on the end of the others. */
@@ -31,7 +31,7 @@ export const PROGRAMS: { readonly [K in ProgramKind]: ProgramRow } = {
     files: "redis",
     option: undefined,
     ownFolder: false,
-    takesPassword: true,
+    takesPassword: "always",
     takesSettings: true,
     endsFirst: false,
   },
@@ -42,7 +42,7 @@ export const PROGRAMS: { readonly [K in ProgramKind]: ProgramRow } = {
     files: "sentinel",
     option: "--sentinel",
     ownFolder: true,
-    takesPassword: false,
+    takesPassword: "by-version",
     takesSettings: false,
     endsFirst: true,
   },

@@ -1,8 +1,7 @@
 import { isLabError } from "../base/error.ts";
 import { isOurs } from "../bootstrap/ownership.ts";
 import type { Connection } from "../connection/connection.ts";
-import { type PlacedInstance, type Placement, placedInstances } from "../lab/placement.ts";
-import { PROGRAMS } from "../lab/programs.ts";
+import { type PlacedInstance, type Placement, placedInstances, takesPassword } from "../lab/placement.ts";
 import type { Secrets } from "../lab/secrets.ts";
 import { TARGETS } from "../lab/targets.ts";
 import { connectRedis, connectStream } from "../redis/client.ts";
@@ -80,13 +79,15 @@ export function openAccess(options: {
     return { instance, connection };
   };
 
+  /** Sentinels that ask for a password although the declared version knows none: a newer one runs. */
+  const asking = new Set<string>();
   const opened = async <T>(id: string, by: (...how: Parameters<typeof connectRedis>) => Promise<T>): Promise<T> => {
     const { instance, connection } = connectionOf(id);
     const found = more.get(id);
     const passwords = [options.secrets.password, options.secrets.previous, found].filter((password) => password !== undefined);
     try {
       return await by(instance, (address, port) => connection.dial(address, port, INSTANCE_TIMEOUT_MS), {
-        passwords: PROGRAMS[instance.kind].takesPassword ? [...new Set(passwords)] : [],
+        passwords: takesPassword(options.placement, instance.kind) || asking.has(id) ? [...new Set(passwords)] : [],
         timeoutMs: INSTANCE_TIMEOUT_MS,
         signal: options.signal,
       });
@@ -104,7 +105,13 @@ export function openAccess(options: {
       return client;
     } catch (error) {
       client.close();
-      throw error;
+      const locked = isLabError(error) && error.code === "operations.locked-instance";
+      if (!locked || asking.has(id) || takesPassword(options.placement, instance.kind)) throw error;
+      asking.add(id);
+      return open(id).catch((refused: unknown) => {
+        asking.delete(id);
+        throw isLabError(refused) && refused.code === "redis.wrong-password" ? error : refused;
+      });
     }
   };
   const pool = new ClientPool(open);

@@ -1,5 +1,4 @@
-import { placedInstances } from "../lab/placement.ts";
-import { PROGRAMS } from "../lab/programs.ts";
+import { placedInstances, takesPassword } from "../lab/placement.ts";
 import { wordsOf } from "../redis/words.ts";
 import type { Session } from "./session.ts";
 import { readStatus } from "./status.ts";
@@ -17,8 +16,8 @@ export interface ClientEnvironment {
 export async function clientEnvironment(session: Session): Promise<ClientEnvironment> {
   const { placement, secrets } = session;
   const instances = placedInstances(placement);
-  const servers = instances.filter(({ kind }) => PROGRAMS[kind].takesPassword);
-  const sentinels = instances.filter(({ kind }) => !PROGRAMS[kind].takesPassword);
+  const servers = instances.filter(({ kind }) => kind === "redis");
+  const sentinels = instances.filter(({ kind }) => kind === "sentinel");
   const { rows } = await readStatus(session);
   const masterNow = rows.find(({ role, state }) => role === "master" && state === "up")?.instance;
   const master =
@@ -27,6 +26,7 @@ export async function clientEnvironment(session: Session): Promise<ClientEnviron
   // Those that wait outside of the layout know no key.
   const members = servers.filter(({ role }) => role.kind !== "standby");
   const watched = instances.flatMap(({ role }) => (role.kind === "master" && role.monitor !== undefined ? [role.monitor] : []));
+  const sentinelPassword = sentinels.length > 0 && takesPassword(placement, "sentinel");
   // From 6.0 on redis-cli takes an empty name for that of a user; before, a server takes no name at all.
   const user = wordsOf(placement.version).rewritesDefaultUser ? "default" : "";
   return {
@@ -38,8 +38,12 @@ export async function clientEnvironment(session: Session): Promise<ClientEnviron
         REDIS_URL: `redis://${user}:${encodeURIComponent(secrets.password)}@${master.address}:${master.port}`,
       }),
       REDIS_NODES: list(members),
-      ...(sentinels.length > 0 && { REDIS_SENTINELS: list(sentinels), REDIS_SENTINEL_MASTER: watched[0] ?? "" }),
+      ...(sentinels.length > 0 && {
+        REDIS_SENTINELS: list(sentinels),
+        REDIS_SENTINEL_MASTER: watched[0] ?? "",
+        ...(sentinelPassword && { REDIS_SENTINEL_PASSWORD: secrets.password }),
+      }),
     },
-    secret: ["REDISCLI_AUTH", "REDIS_URL"],
+    secret: ["REDISCLI_AUTH", "REDIS_URL", ...(sentinelPassword ? ["REDIS_SENTINEL_PASSWORD"] : [])],
   };
 }

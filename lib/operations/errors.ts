@@ -53,7 +53,7 @@ export function lockedInstance(id: string, reply: string): LabError {
     code: "operations.locked-instance",
     kind: "refused",
     what: `${id} does not let redis-lab in: ${reply}`,
-    why: "Another person or program has set a password or a rule of access there (requirepass, ACL SETUSER); of sentinels redis-lab sets none.",
+    why: "Another person or program has set a password or a rule of access there (requirepass, ACL SETUSER), and it is not the lab's.",
     next: "Take that back at the instance with the password that was set. Where nobody has it: `redis-lab rebuild LAB`, which gives up the data of the lab.",
   });
 }

@@ -7,7 +7,6 @@ import { defaultWriters, type LoadSettings, type Traffic } from "../drill/load/s
 import { type RemovedKeys, startLoad } from "../drill/load/start-load.ts";
 import type { Counts, LoadSummary } from "../drill/load/summary.ts";
 import { placedInstances } from "../lab/placement.ts";
-import { PROGRAMS } from "../lab/programs.ts";
 import { minReplicasToWrite, setMinReplicasToWrite } from "../redis/commands.ts";
 import { layoutOperations } from "./layouts.ts";
 import { type Session, type SessionOptions, withSession } from "./session.ts";
@@ -139,7 +138,7 @@ function headerOf(
 /** Makes every server ask for so many replicas before it takes a write: whichever becomes the master does too. @returns what puts back what was before */
 async function setMinReplicas({ placement, access }: Session, replicas: number | undefined): Promise<() => Promise<void>> {
   if (replicas === undefined) return async () => {};
-  const servers = placedInstances(placement).filter(({ kind }) => PROGRAMS[kind].takesPassword);
+  const servers = placedInstances(placement).filter(({ kind }) => kind === "redis");
   const before = new Map<string, number>();
   for (const { id } of servers) {
     const client = await access.client(id);

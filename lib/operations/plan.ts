@@ -1,6 +1,7 @@
 import { byCount } from "../base/text.ts";
 import type { HostPlan } from "../bootstrap/plan.ts";
 import type { LayoutKind } from "../lab/layouts.ts";
+import { placedInstances } from "../lab/placement.ts";
 import { TARGETS } from "../lab/targets.ts";
 import { rdbVersionOf } from "../redis/words.ts";
 import { countPlanned } from "./count-changes.ts";
@@ -34,7 +35,7 @@ export async function planLab(session: Session): Promise<LabPlan> {
   const hosts = [...prepared.hosts.values()].map(({ plan }) => plan);
   const formation = await planLayout(prepared);
   session.signal?.throwIfAborted();
-  const left = departures(session);
+  const left = [...closings(prepared), ...departures(session)];
   const layout = { actions: [...formation.actions, ...left], findings: [...formation.findings, ...oneWay(prepared)] };
   // A lab that was formed before goes on with what is in its data when its instances are started.
   const formed = !somethingRan(prepared) && session.state.members.length > 0;
@@ -66,6 +67,14 @@ function oneWay({ hosts, source, session }: Prepared): LayoutPlan["findings"] {
       next: `Make one before: ${layoutOperations(session).backup}`,
     },
   ];
+}
+
+/** Sentinels that get their password once all of them know one. */
+function closings({ session }: Prepared): LayoutPlan["actions"] {
+  if (session.placement.openSentinels !== true) return [];
+  return placedInstances(session.placement)
+    .filter(({ kind }) => kind === "sentinel")
+    .map(({ id }) => ({ summary: `restart ${id} once more, with a password, after the last sentinel is upgraded`, reason: "setting" }));
 }
 
 /** Hosts that are declared no more leave at the end of an `up`, unless Terraform makes them leave before it ends their VMs. */

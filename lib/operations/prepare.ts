@@ -10,7 +10,7 @@ import { planHost } from "../bootstrap/plan-host.ts";
 import { wantedBuild } from "../bootstrap/runner.ts";
 import { type ResolvedSource, resolveSource } from "../bootstrap/source.ts";
 import { type HostWanted, wantedOf } from "../bootstrap/wanted.ts";
-import { type PlacedHost, placedInstances } from "../lab/placement.ts";
+import { type PlacedHost, placedInstances, takesPassword } from "../lab/placement.ts";
 import { productOf } from "../lab/product.ts";
 import type { Lab } from "../lab/schema.ts";
 import { rememberedSource } from "../project/state.ts";
@@ -53,12 +53,14 @@ export async function prepare(before: Session): Promise<Prepared> {
   );
   if (remembered?.fallback === true) before.emit({ type: "notice", level: "warning", text: stillReplaced(before.lab, remembered) });
   const source = remembered ?? (await resolve());
-  const session = withVersion(before, source.version);
-  for (const text of droppedSettings(session)) session.emit({ type: "notice", level: "warning", text });
-  const { facts, failed } = await observeHosts(session);
-  session.signal?.throwIfAborted();
-  for (const each of facts.values()) adoptPasswords(session, each);
-  const builds = await planBuilds([...facts.values()], session.placement, source, folder);
+  const versioned = withVersion(before, source.version);
+  for (const text of droppedSettings(versioned)) versioned.emit({ type: "notice", level: "warning", text });
+  const { facts, failed } = await observeHosts(versioned);
+  versioned.signal?.throwIfAborted();
+  for (const each of facts.values()) adoptPasswords(versioned, each);
+  const builds = await planBuilds([...facts.values()], versioned.placement, source, folder);
+  const openSentinels = knowNoPassword(versioned, facts, (host) => wantedBuild(host, builds, source.version)?.key);
+  const session = openSentinels ? { ...versioned, placement: { ...versioned.placement, openSentinels } } : versioned;
   // The tarball itself is had only where something is compiled: a run without changes looks at no network.
   const full = builds.some(({ builder }) => builder !== undefined) ? await resolve() : { ...source, tarball: "" };
   const hosts = new Map<string, PreparedHost>();
@@ -107,11 +109,27 @@ async function observeHosts(
 /** The passwords in the running configurations open instances that still have an older one than the lab remembers. */
 function adoptPasswords(session: Session, facts: HostFacts): void {
   const host = session.placement.hosts.find(({ name }) => name === facts.host);
-  for (const { id, configFile, kind } of host?.instances ?? []) {
+  for (const { id, configFile } of host?.instances ?? []) {
     const text = facts.files.get(configFile);
-    const password = kind === "redis" && text !== undefined ? effectiveDirectives(text).get("requirepass")?.at(-1)?.[0] : undefined;
+    const password = text !== undefined ? effectiveDirectives(text).get("requirepass")?.at(-1)?.[0] : undefined;
     if (password !== undefined && password !== "") session.access.addPassword(id, password);
   }
+}
+
+/** Whether a sentinel runs that has no password and may know none, as it is of another build: one that has a password and one that gives none can't speak to each other. */
+function knowNoPassword(
+  { placement }: Session,
+  facts: ReadonlyMap<string, HostFacts>,
+  keyOf: (host: string) => string | undefined,
+): boolean {
+  return placement.hosts.some(({ name, instances }) =>
+    instances.some(({ id, kind, configFile }) => {
+      const seen = facts.get(name);
+      const fact = seen?.instances.get(id);
+      if (kind !== "sentinel" || !takesPassword(placement, kind) || fact?.process === undefined) return false;
+      return fact.buildKey !== keyOf(name)?.slice(0, 16) && !effectiveDirectives(seen?.files.get(configFile) ?? "").has("requirepass");
+    }),
+  );
 }
 
 /** The source that an earlier run resolved for what the lab declares now. */

@@ -2,6 +2,7 @@ import { writeConfiguration } from "../bootstrap/configuration.ts";
 import { mergeFile } from "../bootstrap/managed-file.ts";
 import { runningBuild } from "../bootstrap/plan-host.ts";
 import type { PlacedInstance } from "../lab/placement.ts";
+import { effectiveDirectives } from "../redis/conf/conf.ts";
 import { runtimeChanges } from "../redis/conf/runtime.ts";
 import { RedisReplyError } from "../redis/reply-error.ts";
 import { sentinelSetPassword } from "../redis/sentinel-commands.ts";
@@ -15,6 +16,8 @@ interface Target {
   readonly instance: PlacedInstance;
   readonly commands: readonly (readonly Argument[])[];
   readonly live: readonly string[];
+  /** Of a sentinel: clients and other sentinels are to give a password, or another one. */
+  readonly givesPassword: boolean;
   /** Something is left that only a restart brings about. */
   readonly needsRestart: boolean;
 }
@@ -54,9 +57,26 @@ export async function reconfigure(prepared: Prepared, done: ReadonlySet<string> 
     );
   }
   const sentinels = targets.filter(({ instance }) => instance.kind === "sentinel");
+  await passSentinels(
+    prepared,
+    sentinels.filter(({ givesPassword }) => givesPassword),
+  );
   await Promise.all(sentinels.map((target) => send(prepared, target, target.commands)));
   await Promise.all(targets.filter(({ needsRestart }) => !needsRestart).map((target) => write(prepared, target)));
   return targets.filter(({ needsRestart }) => needsRestart).map(({ instance }) => instance.id);
+}
+
+const PASSWORDS: ReadonlySet<string> = new Set(["requirepass", "sentinel sentinel-pass"]);
+
+/**
+ * Running sentinels get a password, or another one, without a moment in which one lets no other in. First each takes the new one as well, which leaves the connections that stand as they are; then each gives it to the
+ * others, for which it connects to them again (sentinelDropConnections in sentinel.c of 6.2). Not the other way round: SENTINEL CONFIG GET tells `sentinel-pass` to all who need no password. The restart that follows, one by
+ * one, takes the former password back, and ends connections that were made without one.
+ */
+async function passSentinels(prepared: Prepared, sentinels: readonly Target[]): Promise<void> {
+  const { password } = prepared.session.secrets;
+  await Promise.all(sentinels.map((target) => send(prepared, target, [["ACL", "SETUSER", "default", `>${password}`]])));
+  await Promise.all(sentinels.map((target) => send(prepared, target, [["SENTINEL", "CONFIG", "SET", "sentinel-pass", password]])));
 }
 
 /** What differs now, from a fresh look at the file: Redis may have written it since the plan. */
@@ -69,12 +89,13 @@ async function readTarget(prepared: Prepared, host: PreparedHost, id: string): P
   const { version } = session.placement;
   const live = (await connection.readFile(file.path))?.toString("utf8");
   const merged = mergeFile(file, live, host.facts.applied, version);
-  const {
-    commands,
-    live: names,
-    restart,
-  } = runtimeChanges(merged.changes, merged.text, version, runningBuild(host.facts, host.wanted, id));
-  return { prepared: host, instance, commands, live: names, needsRestart: restart.length > 0 };
+  const running = runningBuild(host.facts, host.wanted, id);
+  const { commands, live: names, restart } = runtimeChanges(merged.changes, merged.text, version, running, instance.kind);
+  // Another build that has no password may know none (`prepare` sees to it that it gets none before its restart).
+  const knowsPasswords = running === "this-build" || (live !== undefined && effectiveDirectives(live).has("requirepass"));
+  const givesPassword =
+    instance.kind === "sentinel" && knowsPasswords && merged.changes.some(({ name, to }) => PASSWORDS.has(name) && to !== undefined);
+  return { prepared: host, instance, commands, live: names, givesPassword, needsRestart: restart.length > 0 };
 }
 
 async function send({ session }: Prepared, { instance }: Target, commands: readonly (readonly Argument[])[]): Promise<void> {

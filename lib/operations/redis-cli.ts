@@ -7,8 +7,7 @@ import { isLabError } from "../base/error.ts";
 import { findProgram } from "../base/find-program.ts";
 import { runInTerminal } from "../base/process.ts";
 import { temporaryFolder } from "../base/temporary-folder.ts";
-import { type PlacedInstance, placedInstances } from "../lab/placement.ts";
-import { PROGRAMS } from "../lab/programs.ts";
+import { type PlacedInstance, placedInstances, takesPassword } from "../lab/placement.ts";
 import { noRedisCli, redisCliNotStarted, redisCliTooOld } from "./errors.ts";
 import { findHost } from "./find.ts";
 import type { Session } from "./session.ts";
@@ -61,13 +60,12 @@ export async function runRedisCli(
 ): Promise<number | null> {
   const { placement, secrets } = session;
   if (found === undefined) throw noRedisCli(placement.version.product.programs.cli, words[0]);
-  const { takesPassword } = PROGRAMS[instance.kind];
   const local = placement.capabilities.connection === "local";
   const direct = (password: Readonly<Record<string, string>>) => {
     const [file = found.file, ...args] = [...session.enter(), found.file, "-h", instance.address, "-p", String(instance.port), ...words];
     return start(file, args, { ...environment, ...password });
   };
-  if (local && !takesPassword) return direct({});
+  if (local && !takesPassword(placement, instance.kind)) return direct({});
   if (connectsByItself(words)) {
     // Redirected, it would connect to another node without the password or the way through SSH.
     if (!local || !found.readsPassword) throw redisCliTooOld(found.file, local);
@@ -88,8 +86,8 @@ const connectsByItself = (words: readonly string[]) => words.some((word) => word
  */
 async function assertAllOurs({ access, placement }: Session, instance: PlacedInstance): Promise<void> {
   await access.client(instance.id);
-  const servers = placedInstances(placement).filter(({ kind }) => PROGRAMS[kind].takesPassword);
-  const looks = await Promise.allSettled(servers.map(({ id }) => access.client(id)));
+  const asked = placedInstances(placement).filter(({ kind }) => takesPassword(placement, kind));
+  const looks = await Promise.allSettled(asked.map(({ id }) => access.client(id)));
   for (const look of looks) if (look.status === "rejected" && isLabError(look.reason) && look.reason.kind === "refused") throw look.reason;
 }
 

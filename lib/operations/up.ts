@@ -142,6 +142,7 @@ async function bringSessionUp(before: Session, options: UpOptions, count: Change
   });
   await restartRolling(prepared, restarts);
   session.signal?.throwIfAborted();
+  if (complete && session.placement.openSentinels === true) await closeSentinels(before);
   const proof = complete ? await layout.prove() : undefined;
   if (complete) {
     await settleSecrets(session.project, session.lab, session.secrets);
@@ -169,6 +170,15 @@ async function bringSessionUp(before: Session, options: UpOptions, count: Change
         ? `npx cdktf destroy ${session.lab.name}`
         : `npx redis-lab down ${session.lab.name}`,
   };
+}
+
+/** The password of sentinels, now that all of them are of a version that knows one. A run that is cut off before it leaves it to the next, which finds files without one. */
+async function closeSentinels(before: Session): Promise<void> {
+  // What there is to say of the lab was said when it was prepared first.
+  const emit: Session["emit"] = (event) => event.type !== "notice" && before.emit(event);
+  const again = await prepare({ ...before, emit });
+  await restartRolling(again, new Set(await reconfigure(again)));
+  before.signal?.throwIfAborted();
 }
 
 /** The instances of the lab now, and those it had before: a node that left the lab is still known in the cluster until it is removed there, and it is not a stranger. */

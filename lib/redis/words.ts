@@ -71,6 +71,11 @@ export function repeatableAnywhere(name: string): boolean {
   return ALL_LINES.some(({ repeatable }) => repeatable.has(name));
 }
 
+/** Whether `sentinel WORD` stands without a master's name in any version. */
+export function sentinelWordAnywhere(word: string): boolean {
+  return ALL_LINES.some(({ sentinel }) => sentinel.global.has(word));
+}
+
 function makeLine(line: string, data: LineWords): ProductLine {
   const { settable, fixed, repeatable, aliases, tls, values, ...facts } = data;
   const canonical = (name: string) => {

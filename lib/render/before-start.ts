@@ -1,6 +1,6 @@
 import { beforeStartOf } from "../lab/before-start.ts";
 import { layoutRow } from "../lab/layouts.ts";
-import { type PlacedHost, type PlacedInstance, type Placement, placedInstances } from "../lab/placement.ts";
+import { type PlacedHost, type PlacedInstance, type Placement, placedInstances, takesPassword } from "../lab/placement.ts";
 import { workingFolder } from "./folders.ts";
 import type { RenderedFile } from "./rendered-file.ts";
 import { renderTemplate } from "./template.ts";
@@ -40,6 +40,7 @@ export function renderBeforeStart(placement: Placement, host: PlacedHost, instan
     nodes: quoted(`${data}/nodes-${port}.conf`),
     sentinels: monitor === undefined ? "" : quoted(addresses(layoutRow(lab.layout).sentinels(lab))),
     monitor: quoted(monitor ?? ""),
+    sentinelPassword: takesPassword(placement, "sentinel"),
     own: quoted(`${instance.address}:${port}`),
     cluster: copies === "nodes-file",
     sharesComputer: placement.capabilities.network === "computer",

@@ -1,6 +1,6 @@
 import type { DeclaredMonitor } from "../lab/layouts/row.ts";
 import { layoutRow } from "../lab/layouts.ts";
-import type { PlacedHost, PlacedInstance, Placement } from "../lab/placement.ts";
+import { type PlacedHost, type PlacedInstance, type Placement, takesPassword } from "../lab/placement.ts";
 import type { Secrets } from "../lab/secrets.ts";
 import { wordsOf } from "../redis/words.ts";
 import { directive } from "./directive.ts";
@@ -14,6 +14,7 @@ interface SentinelConfView {
   readonly systemd: boolean;
   readonly network: readonly string[];
   readonly process: readonly string[];
+  readonly password: readonly string[];
   readonly files: readonly string[];
   readonly masters: readonly MonitorView[];
   readonly global: readonly string[];
@@ -28,7 +29,7 @@ type MonitorView = {
   readonly options: readonly string[];
 };
 
-/** The sentinel.conf of one sentinel. It has no `requirepass`: a sentinel of 4.0 that has one answers NOAUTH to everybody and knows no AUTH. */
+/** The sentinel.conf of one sentinel. */
 export function renderSentinelConf(placement: Placement, host: PlacedHost, instance: PlacedInstance, secrets: Secrets): string {
   const { lab } = placement;
   const words = wordsOf(placement.version).sentinel;
@@ -39,13 +40,20 @@ export function renderSentinelConf(placement: Placement, host: PlacedHost, insta
     network: [
       ...addressDirectives(placement, host),
       directive("port", instance.port),
-      // With "yes" a sentinel of 7.0 refuses the other sentinels, as it has no password (networking.c of 7.0.15).
+      // With "yes" a sentinel of 7.0 that has no password yet refuses the other sentinels (networking.c of 7.0.15).
       directive("protected-mode", false),
       // Only sentinels publish here, and only `__sentinel__:hello`: whom to follow, at what address. A forged one makes the sentinel send auth-pass there. The same comes to it from the servers that
       // it watches, which ask for a password (sentinelPublishCommand and sentinelReceiveHelloMessages in sentinel.c); those who publish to it repeat it ten times a second, and are content with that.
       directive("rename-command", "PUBLISH", ""),
     ].flatMap(({ lines }) => lines),
     process: processDirectives(placement, instance).flatMap(({ lines }) => lines),
+    // Never one without the other: SENTINEL CONFIG GET tells `sentinel-pass` to all who need no password (sentinelConfigGetCommand in sentinel.c of 6.2 and 7.0).
+    password:
+      takesPassword(placement, instance.kind) && placement.openSentinels !== true
+        ? [directive("requirepass", secrets.password), directive("sentinel", "sentinel-pass", secrets.password)].flatMap(
+            ({ lines }) => lines,
+          )
+        : [],
     files: directive("dir", workingFolder(host, instance)).lines,
     masters: layoutRow(lab.layout)
       .monitors(lab)

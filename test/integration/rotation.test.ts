@@ -1,7 +1,10 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { wordsOf } from "../../lib/redis/words.ts";
 import { changedOf, makeProject, serversIn, smallCluster, smallSentinel, type TestProject } from "../support/project.ts";
+import { testedVersion } from "../support/redis.ts";
+import { redisVersion } from "../support/versions.ts";
 import { startWriter } from "../support/writer.ts";
 
 // The password of a running lab is changed while a client writes all the time.
@@ -61,6 +64,11 @@ test.each([
     expect(now).not.toBe(old);
     expect(now).toMatch(/^[A-Za-z0-9_-]{32}$/);
     for (const number of hosts) expect(await refused(lab, `redis-${number}`, old), `redis-${number}`).toBe(true);
+    if (lab === sentinel && wordsOf(redisVersion(testedVersion())).sentinel.takesPassword)
+      for (const number of hosts) {
+        expect(await refused(lab, `redis-${number}:26379`, old)).toBe(true);
+        expect(await project.call(lab, `redis-${number}:26379`, "SENTINEL", "CKQUORUM", "mymaster")).toMatch(/^OK 3 usable/);
+      }
     expect(await pids()).toEqual(before);
     expect(JSON.parse(await readFile(secretsFile(lab.name), "utf8"))).not.toHaveProperty("previous");
     const again = await project.ok(["up", lab.name]);

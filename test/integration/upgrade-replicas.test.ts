@@ -1,8 +1,11 @@
 import { expect, test } from "vitest";
 import { waitFor } from "../../lib/base/wait.ts";
+import { wordsOf } from "../../lib/redis/words.ts";
 import { casesOf } from "../support/full.ts";
 import { changedOf, smallCluster, smallReplication, smallSentinel, testRedis } from "../support/project.ts";
+import { testedVersion } from "../support/redis.ts";
 import { OLD, Upgrade } from "../support/upgrade.ts";
+import { redisVersion } from "../support/versions.ts";
 
 // A lab gets another Redis while a client writes all the time. An older Redis can read neither the data that a newer one sends nor all of its commands, so a master that was
 // handed over must not follow before its restart. The same for a cluster is in upgrade.test.ts.
@@ -35,7 +38,15 @@ test.each(withReplicas.map(({ wanted }) => ({ name: wanted.name, wanted })))(
       expect(result.stdout).toContain(`${name} on local: healthy`);
       expect(await upgrade.versions()).not.toContain(OLD);
       await upgrade.sameKeys();
+      await sentinelsAreLocked(upgrade);
       expect(changedOf(await project.ok(["up", name]))).toBe(0);
+      // The older version is declared again: it knows no password of a sentinel, and those that run ask for one.
+      await project.write(upgrade.old);
+      const back = await project.run(["up", name]);
+      expect(back.code).toBe(1);
+      expect(back.stdout + back.stderr).toContain("can't read the data of it");
+      expect((await project.ok(["status", name])).stdout).toContain(`${name} on local: healthy`);
+      await sentinelsAreLocked(upgrade);
     } finally {
       await project.remove();
     }
@@ -65,12 +76,20 @@ test.each(all.map(({ wanted }) => ({ name: wanted.name, wanted })))(
       expect((await project.ok(["up", name])).stdout).toContain(`${name} on local: healthy`);
       expect(await upgrade.versions()).not.toContain(OLD);
       await upgrade.sameKeys();
+      await sentinelsAreLocked(upgrade);
       expect(changedOf(await project.ok(["up", name]))).toBe(0);
     } finally {
       await project.remove();
     }
   },
 );
+
+/** The old version's sentinels knew no password. */
+async function sentinelsAreLocked({ project, wanted }: Upgrade): Promise<void> {
+  if (wanted.layout.kind !== "sentinel" || !wordsOf(redisVersion(testedVersion())).sentinel.takesPassword) return;
+  for (const { name } of wanted.hosts)
+    await expect(project.client(wanted, `${name}:26379`, "not-the-password")).rejects.toMatchObject({ code: "redis.wrong-password" });
+}
 
 /** A replica of the old version that may read what its newer master sends asks for all of it, and can't load it: it is left without a key and without a link. */
 async function tryInVain(upgrade: Upgrade): Promise<void> {

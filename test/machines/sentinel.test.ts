@@ -37,10 +37,12 @@ function labOf(version: string, redis: LabInput["redis"] = {}): Promise<LabInput
 
 /** The host that the sentinel of each host takes for the master. */
 async function mastersSeen(): Promise<readonly string[]> {
-  return rig.each(async (machine) => {
-    const reply = await machine.exec(`redis-cli -h ${machine.address} -p 26379 sentinel get-master-addr-by-name mymaster`);
-    return `redis-${/192\.168\.1\.(\d+)/.exec(reply)?.[1]}`;
-  });
+  return Promise.all(
+    HOSTS.map(async (host) => {
+      const reply = await project.redis(`${host}:26379`, "sentinel", "get-master-addr-by-name", "mymaster");
+      return `redis-${/192\.168\.1\.(\d+)/.exec(reply)?.[1]}`;
+    }),
+  );
 }
 
 async function rolesNow(): Promise<Record<string, string>> {

@@ -78,8 +78,7 @@ async function start(instance: PlacedInstance): Promise<RedisClient> {
   const client = await waitFor(
     async () => {
       if (child.exitCode !== null) throw new Error(`${instance.id} ended with ${child.exitCode}: ${output}`);
-      const passwords = instance.kind === "sentinel" ? [] : [SECRETS.password];
-      return connectRedis({ address: instance.address, port: instance.port }, dial, { passwords }).then(
+      return connectRedis({ address: instance.address, port: instance.port }, dial, { passwords: [SECRETS.password] }).then(
         (value) => ({ done: true, value }) as const,
         (error: unknown) => ({ done: false, missing: String(error) }) as const,
       );
@@ -246,7 +245,12 @@ describe("the sentinel lab", () => {
     });
     expect(rewritten).toMatch(/^sentinel myid /m);
     expect(rewritten).toContain("# Managed by redis-lab: lab sentinel, instance redis-18:26379.");
-    expect(rewritten).not.toMatch(/^requirepass/m);
+    const locked = wordsOf(version).sentinel.takesPassword;
+    expect(/^requirepass/m.test(rewritten)).toBe(locked);
+    const stranger = await connectRedis(own, dial, { passwords: [] });
+    clients.push(stranger);
+    const answer = await stranger.call(["SENTINEL", "MASTERS"]).catch((error: unknown) => error);
+    expect(String(answer).includes("NOAUTH"), "who has no password").toBe(locked);
   });
 });
 

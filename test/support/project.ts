@@ -118,8 +118,8 @@ export async function makeProject({ user }: { readonly user?: UserIds | undefine
         await once(socket, "connect");
         return socket;
       },
-      // A server whose disk is busy is silent for some seconds.
-      { passwords: Number(port) >= 20_000 ? [] : [given ?? (await password(lab.name))], timeoutMs: 60_000 },
+      // A server whose disk is busy is silent for some seconds. A sentinel before 6.2 says that it has no password.
+      { passwords: [given ?? (await password(lab.name))], timeoutMs: 60_000 },
     );
     clients.push(opened);
     return opened;

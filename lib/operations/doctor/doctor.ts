@@ -156,14 +156,15 @@ async function lookAtHost(session: Session, host: PlacedHost): Promise<Look> {
 /** Something else answers there: to start the instance is no remedy, and the error names one. */
 const isRefused = (error: unknown) => isLabError(error) && error.kind === "refused";
 
-/** CONFIG GET *, which a sentinel does not have; or why it was not answered. */
+/** CONFIG GET *, or why it was not answered. A sentinel has no CONFIG: of it there is only what it asks for. */
 async function configOf(
   session: Session,
   instance: PlacedInstance,
 ): Promise<{ readonly pairs: Readonly<Record<string, string>> } | { readonly error: unknown }> {
   try {
     const client = await session.access.client(instance.id);
-    return { pairs: instance.kind === "sentinel" ? {} : pairsOf(await client.call(["CONFIG", "GET", "*"])) };
+    if (instance.kind === "sentinel") return { pairs: { requirepass: client.credentials?.password ?? "" } };
+    return { pairs: pairsOf(await client.call(["CONFIG", "GET", "*"])) };
   } catch (error) {
     expected(error);
     return { error };

@@ -1,3 +1,4 @@
+import { takesPassword } from "../../lab/placement.ts";
 import { RESERVED_DESCRIPTORS } from "../../redis/constants.ts";
 import { memoryBytes } from "../../redis/memory-units.ts";
 import { everywhere, type InstanceReading, instanceCheck } from "./check.ts";
@@ -41,12 +42,11 @@ export const backlog = instanceCheck({
 
 export const password = instanceCheck({
   name: "password",
-  about: "`requirepass` and `masterauth` of the running server are the lab's password",
+  about: "`requirepass` and `masterauth` of the running server are the lab's password, and so is that of a sentinel from 6.2 on",
   appliesTo: everywhere,
   *check({ placement, instance, config, secrets }) {
-    // redis-lab sets no password on any sentinel.
-    if (instance.kind === "sentinel") return;
-    for (const name of ["requirepass", "masterauth"]) {
+    if (!takesPassword(placement, instance.kind)) return;
+    for (const name of instance.kind === "sentinel" ? ["requirepass"] : ["requirepass", "masterauth"]) {
       if (config[name] === secrets.password) continue;
       yield {
         severity: "problem",

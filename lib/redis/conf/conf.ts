@@ -61,8 +61,8 @@ export function mergeRedisConf(input: MergeInput): MergeResult {
   const scheme = redisScheme(words);
   const document = openDocument(input.live ?? "", words);
   if (document.directives.length === 0) return fresh(input, scheme);
-  const stale = words.rewritesDefaultUser ? staleDefaultUser(document, input.wanted) : [];
-  return merge(document, input, scheme, { lines: stale, repairs: stale.map(() => "`user default` of an older requirepass removed") });
+  const stale = staleDefaultUser(document, input.wanted, words);
+  return merge(document, input, scheme, { lines: stale, repairs: stale.map(staleText) });
 }
 
 /**
@@ -77,8 +77,12 @@ export function mergeSentinelConf(input: MergeInput): MergeResult {
   const document = openDocument(input.live ?? "", words);
   if (document.directives.length === 0) return fresh(input, scheme);
   const { dropped, orphaned } = unwatchedLines(document, input, words);
-  const repairs = orphaned.map(({ args }) => `\`sentinel ${args[0]} ${args[1]}\` removed: nothing in the file monitors that master`);
-  return merge(document, input, scheme, { lines: [...dropped, ...orphaned], repairs, reported: dropped });
+  const stale = staleDefaultUser(document, input.wanted, words);
+  const repairs = [
+    ...orphaned.map(({ args }) => `\`sentinel ${args[0]} ${args[1]}\` removed: nothing in the file monitors that master`),
+    ...stale.map(staleText),
+  ];
+  return merge(document, input, scheme, { lines: [...dropped, ...orphaned, ...stale], repairs, reported: dropped });
 }
 
 /**
@@ -216,11 +220,13 @@ function unwatchedLines(
   };
 }
 
+const staleText = () => "`user default` of an older requirepass removed";
+
 /**
  * `user default` as CONFIG REWRITE derived it from a requirepass that is no longer wanted: at the next start it would win over our requirepass and lock the lab out.
- * One that says more than CONFIG REWRITE would is an operator's and stays; so does any where we want `user default` ourselves.
+ * One that says more than CONFIG REWRITE would is an operator's and stays; so does any where we want `user default` ourselves. Versions without users know no such line at all.
  */
-function staleDefaultUser(document: Document, wantedText: string): ConfDirective[] {
+function staleDefaultUser(document: Document, wantedText: string, { rewritesDefaultUser }: ProductLine): ConfDirective[] {
   const wanted = effectiveDirectives(wantedText);
   if (wanted.get("user")?.some(([name]) => name === "default")) return [];
   const password = wanted.get("requirepass")?.at(-1)?.[0] ?? "";
@@ -228,6 +234,6 @@ function staleDefaultUser(document: Document, wantedText: string): ConfDirective
   return document.directives.filter(({ name, args }) => {
     const logins = args.filter((arg) => arg === "nopass" || /^#[0-9a-f]{64}$/.test(arg));
     const derived = name === "user" && args[0] === "default" && logins.length > 0;
-    return derived && !(logins.length === 1 && logins[0] === login);
+    return derived && !(rewritesDefaultUser && logins.length === 1 && logins[0] === login);
   });
 }

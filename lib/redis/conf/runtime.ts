@@ -23,6 +23,7 @@ const IN_ALL_VERSIONS: ReadonlySet<string> = new Set(["masterauth", "requirepass
 /**
  * Divides changes into what CONFIG SET, SENTINEL SET, MONITOR and REMOVE do now and what waits for a restart. `text` is the merged file, where the values are.
  *
+ * @param kind a sentinel has no CONFIG
  * @param running `other-build`: the instance is restarted anyway, with a version that may have other words than the one that runs
  * @throws LabError `redis.unknown-version`
  */
@@ -31,6 +32,7 @@ export function runtimeChanges(
   text: string,
   version: Version,
   running: "this-build" | "other-build" = "this-build",
+  kind: "redis" | "sentinel" = "redis",
 ): RuntimeChanges {
   const words = wordsOf(version);
   const lines = parseConf(text).filter(isDirective);
@@ -48,7 +50,7 @@ export function runtimeChanges(
   return { commands, live, restart };
 
   function configSet({ name, key, to }: DirectiveChange): readonly (readonly Argument[])[] | undefined {
-    if (to === undefined || !words.settable(name)) return undefined;
+    if (kind === "sentinel" || to === undefined || !words.settable(name)) return undefined;
     if (running === "other-build" && !IN_ALL_VERSIONS.has(name)) return undefined;
     const own = lines.filter((line) => words.canonical(line.name) === words.canonical(name));
     const last =

@@ -1,4 +1,4 @@
-import type { ProductLine } from "../words.ts";
+import { type ProductLine, sentinelWordAnywhere } from "../words.ts";
 import { absentValue, bufferClass, normalValue } from "./compare.ts";
 import type { Document } from "./edit.ts";
 import type { ConfDirective } from "./line.ts";
@@ -55,12 +55,14 @@ function bare({ raw }: ConfDirective): string {
 export function sentinelScheme(words: ProductLine): Scheme {
   const { sentinel } = words;
   const redis = redisScheme(words);
+  // A file of a newer version may have words that this one lacks: what stands behind them is a value, and may be a password.
+  const isGlobal = (word: string) => sentinel.global.has(word) || sentinelWordAnywhere(word);
   return {
     ...redis,
     keyOf(line) {
       if (line.name !== "sentinel") return redis.keyOf(line);
       const word = sentinelWord(line);
-      const name = sentinel.global.has(word) ? `sentinel ${word}` : `sentinel ${[word, ...line.args.slice(1, 2)].join(" ")}`;
+      const name = isGlobal(word) ? `sentinel ${word}` : `sentinel ${[word, ...line.args.slice(1, 2)].join(" ")}`;
       const parts = word === "rename-command" ? line.args.slice(2, 3) : word.startsWith("known-") ? line.args.slice(2, 4) : [];
       return { name, key: [name, ...parts].join(" ") };
     },
@@ -87,10 +89,8 @@ export function sentinelScheme(words: ProductLine): Scheme {
     // Up to 6.0 Sentinel reads line by line: a master's options must come after its `monitor`.
     anchor(key, { directives }) {
       const [of, word, master] = key.split(" ");
-      if (of !== "sentinel" || word === undefined || sentinel.global.has(word)) return undefined;
-      return directives
-        .filter((line) => line.name === "sentinel" && line.args[1] === master && !sentinel.global.has(sentinelWord(line)))
-        .at(-1);
+      if (of !== "sentinel" || word === undefined || isGlobal(word)) return undefined;
+      return directives.filter((line) => line.name === "sentinel" && line.args[1] === master && !isGlobal(sentinelWord(line))).at(-1);
     },
   };
 }

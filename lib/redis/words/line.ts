@@ -53,7 +53,7 @@ export interface SentinelWords {
   readonly settable: ReadonlySet<string>;
   /** Values that Sentinel drops from its file when it rewrites it. */
   readonly defaults: Readonly<Record<string, string>>;
-  /** Whether `requirepass` in sentinel.conf works: in 4.0 it locks everybody out, as AUTH is not among Sentinel's commands. */
+  /** Whether sentinels are given a password (`requirepass`, `sentinel-pass`): in 4.0 it locks everybody out, as AUTH is not among Sentinel's commands. */
   readonly takesPassword: boolean;
 }
 

@@ -257,6 +257,37 @@ describe("sentinel.conf", () => {
     expect(text).toContain(`sentinel myid ${id}`);
   });
 
+  test("7.0: what a sentinel wrote of a former password, or of none, goes; that of the wanted one stays", () => {
+    const login = (word: string) => `user default on ${word} ~* &* +@all\n`;
+    const hash = (password: string) => `#${createHash("sha256").update(password).digest("hex")}`;
+    const wanted = `${wantedSentinel}requirepass new\nsentinel sentinel-pass new\n`;
+    const whole = sentinel(rewritten, wanted, [], "7.0.15").text;
+    expect(sentinel(whole + login(hash("new")), wanted, directiveKeys(wanted, redisVersion("7.0.15")), "7.0.15")).toEqual(
+      same(whole + login(hash("new"))),
+    );
+    for (const former of ["nopass", hash("old"), `${hash("old")} ${hash("new")}`]) {
+      const { text, changes, repairs } = sentinel(rewritten + login(former), wanted, [], "7.0.15");
+      expect(text).toBe(whole);
+      expect(changes.map(({ name, secret }) => [name, secret])).toEqual([
+        ["requirepass", true],
+        ["sentinel sentinel-pass", true],
+      ]);
+      expect(repairs).toEqual(["`user default` of an older requirepass removed"]);
+    }
+  });
+
+  test("a version without passwords of sentinels: what was ours goes, and its value is not told", () => {
+    const locked = `${wantedSentinel}requirepass secret-secret\nsentinel sentinel-pass secret-secret\n`;
+    const live = `${rewritten}requirepass secret-secret\nsentinel sentinel-pass secret-secret\nuser default on nopass ~* +@all\n`;
+    const { text, changes } = sentinel(live, wantedSentinel, directiveKeys(locked, redisVersion("7.0.15")), "5.0.6");
+    expect(text).toBe(rewritten);
+    expect(changes.map(({ name, to }) => [name, to])).toEqual([
+      ["requirepass", undefined],
+      ["sentinel sentinel-pass", undefined],
+    ]);
+    expect(JSON.stringify(changes)).not.toContain("secret-secret");
+  });
+
   test.each([
     "sentinel known-slave mymaster 10.0.0",
     `sentinel known-sentinel mymaster 10.0.0.3 26379 ${id.slice(0, 9)}`,

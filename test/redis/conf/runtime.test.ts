@@ -70,3 +70,14 @@ test("a dropped master is removed, its options with it", () => {
 test("what SENTINEL SET can't do waits for a restart", () => {
   expect(sentinel(one, `${one}sentinel announce-ip 10.0.0.9\nloglevel debug\n`).restart).toEqual(["sentinel announce-ip"]);
 });
+
+test("a sentinel has no CONFIG: its own directives wait for its restart", () => {
+  const at = redisVersion("7.0.15");
+  const wanted = "port 26379\nrequirepass abcdef\nsentinel sentinel-pass abcdef\n";
+  const { changes, text } = mergeSentinelConf({ live: "port 26379\n", wanted, owned: [], version: at });
+  expect(runtimeChanges(changes, text, at, "this-build", "sentinel")).toEqual({
+    commands: [],
+    live: [],
+    restart: ["requirepass", "sentinel sentinel-pass"],
+  });
+});

@@ -73,5 +73,6 @@ export const redis62 = lineAfter(redis50, {
     perMaster: plus(redis50.sentinel.perMaster, "auth-user"),
     settable: plus(redis50.sentinel.settable, "auth-user"),
     defaults: { ...redis50.sentinel.defaults, "resolve-hostnames": "no", "announce-hostnames": "no" },
+    takesPassword: true,
   },
 });

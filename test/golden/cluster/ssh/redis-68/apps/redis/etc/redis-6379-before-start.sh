@@ -1,5 +1,5 @@
 # Managed by redis-lab: lab cluster, instance redis-68:6379. Replaced as a whole by the next `up`.
-# Read by sh before every start of the instance, and with the word "stop" before a planned stop. POSIX sh, with awk, od, head and timeout.
+# Read by sh before every start of the instance, and with the word "stop" before a planned stop. POSIX sh, with awk, od, head, tail and timeout.
 #
 # After a crash the disk has the last snapshot alone, while replicas that were in step have all: a master that is back before it was failed over would make them
 # throw away what came since. So it asks the other copies of its data first. While one of them still follows it, it waits for the failover; when that is overdue,

@@ -1,5 +1,5 @@
 # Managed by redis-lab: lab sentinel, instance redis-18:6379. Replaced as a whole by the next `up`.
-# Read by sh before every start of the instance, and with the word "stop" before a planned stop. POSIX sh, with awk, od, head and timeout.
+# Read by sh before every start of the instance, and with the word "stop" before a planned stop. POSIX sh, with awk, od, head, tail and timeout.
 #
 # After a crash the disk has the last snapshot alone, while replicas that were in step have all: a master that is back before it was failed over would make them
 # throw away what came since. So it asks the other copies of its data first. While one of them still follows it, it waits for the failover; when that is overdue,
@@ -145,6 +145,8 @@ is_ahead() {
 }
 # The role stands in the file before the start, so that nobody meets a master with old data.
 follow() { printf '%s %s %s\n' slaveof "${1%:*}" "${1##*:}" >> "$conf"; }
+# The answer to AUTH comes first; an error where a sentinel has no password yet.
+ask_sentinel() { password=; ask "$@"; }
 # The sentinels still name this instance. A failover on request needs no vote and takes any replica that they hold good, so it is asked for when all have the data of the best.
 tell_sentinels() {
   for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
@@ -160,11 +162,11 @@ tell_sentinels() {
   via=$behind
   for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
     for sentinel in $sentinels; do
-      answer=$(password=; ask "$sentinel" "SENTINEL GET-MASTER-ADDR-BY-NAME $monitor" | tr '\n' ' ')
+      answer=$(ask_sentinel "$sentinel" "SENTINEL GET-MASTER-ADDR-BY-NAME $monitor" | tail -n 2 | tr '\n' ' ')
       if [ -z "$answer" ]; then continue; fi
       for copy in $copies; do if [ "$answer" = "${copy%:*} ${copy##*:} " ]; then best=$copy; return; fi; done
       # Refused until the sentinel has heard what became of the replicas, which may take ten seconds.
-      if [ -z "$via" ]; then case $(password=; ask "$sentinel" "SENTINEL FAILOVER $monitor") in *OK*) via=$sentinel ;; esac; fi
+      if [ -z "$via" ]; then case $(ask_sentinel "$sentinel" "SENTINEL FAILOVER $monitor" | tail -n 1) in *OK*) via=$sentinel ;; esac; fi
       break
     done
     sleep 1
