@@ -234,13 +234,19 @@ function runOn(
  *
  * @param ids of faults. @default all
  * @param why `down`: the lab is about to be stopped, and nothing is started
+ * @param only a host; then nothing is forgotten here. @default all
  */
-export async function healFaults(session: Session, ids: readonly string[] = [], why: "heal" | "down" = "heal"): Promise<HealReport> {
+export async function healFaults(
+  session: Session,
+  ids: readonly string[] = [],
+  why: "heal" | "down" = "heal",
+  only?: string,
+): Promise<HealReport> {
   const { placement, lab, connections, unreachable, paths } = session;
-  const begun = (await begunFaults(paths)).filter(({ id }) => ids.length === 0 || ids.includes(id));
+  const begun = only !== undefined ? [] : (await begunFaults(paths)).filter(({ id }) => ids.length === 0 || ids.includes(id));
   const failures = new Map<string, string>();
   const healed = new Map<string, HealedFault>();
-  const hosts = placement.hosts.filter(({ name }) => connections.has(name));
+  const hosts = placement.hosts.filter(({ name }) => connections.has(name) && (only === undefined || name === only));
   const results = await allSettledLimited(hosts, HOST_CONCURRENCY * 4, async (host) => {
     const script = healScript(faultsFolder(host.paths, lab.name), ids, why);
     const { stdout, exitCode, ...rest } = await runOn(session, host.name, script, "undo faults", { timeoutMs: HEAL_TIMEOUT_MS });

@@ -58,7 +58,9 @@ export function nftTable(id: string, lines: readonly Line[], { reject, percent =
     const port = (direction === "in") === (end === "own") ? "dport" : "sport";
     const chance = percent === 100 ? "" : `numgen random mod 100 < ${percent} `;
     const address = direction === "in" ? "saddr" : "daddr";
-    return `ip ${address} ${peer} tcp ${port} { ${ports.join(", ")} } ${chance}${reject ? "reject with tcp reset" : "drop"}`;
+    // The resets themselves have to pass.
+    const fate = reject ? "tcp flags & rst == 0 reject with tcp reset" : "drop";
+    return `ip ${address} ${peer} tcp ${port} { ${ports.join(", ")} } ${chance}${fate}`;
   };
   const chain = (direction: Line["direction"], hook: string) =>
     `  chain ${direction} {\n    type filter hook ${hook} priority -150; policy accept;\n${lines
@@ -79,7 +81,7 @@ export function iptablesRules(
       const { direction, peer, end } = line;
       const port = (direction === "in") === (end === "own") ? "--dports" : "--sports";
       const chance = percent === 100 ? [] : ["-m", "statistic", "--mode", "random", "--probability", (percent / 100).toFixed(2)];
-      const then = reject ? ["-j", "REJECT", "--reject-with", "tcp-reset"] : ["-j", "DROP"];
+      const then = reject ? ["-m", "tcp", "!", "--tcp-flags", "RST", "RST", "-j", "REJECT", "--reject-with", "tcp-reset"] : ["-j", "DROP"];
       return {
         direction,
         words: [direction === "in" ? "-s" : "-d", peer, "-p", "tcp", "-m", "multiport", port, ports.join(","), ...chance, ...then],

@@ -1,6 +1,8 @@
 import { KnownHosts } from "../../connection/known-hosts.ts";
+import { notHealed } from "../../fault/errors.ts";
 import { type LabState, readState, statePaths, writeState } from "../../project/state.ts";
 import { tooManyReplaced } from "../errors.ts";
+import { healFaults } from "../fault.ts";
 import { type Session, type SessionOptions, withSession } from "../session.ts";
 import { pinOf } from "../ssh-routes.ts";
 import { withLabLock } from "../vms/inside-terraform.ts";
@@ -87,6 +89,9 @@ async function carryOut(
       case "gone": {
         // Before anything is touched: a configuration of ssh that can't be read is refused while the host is still whole.
         const pin = await pinnedAs(session, host);
+        // What stands still hands nothing over, and what was put on the host would stay there.
+        const { failures } = await healFaults(session, [], "heal", host);
+        if (failures.length > 0) throw notHealed(lab.name, failures);
         const outcome = await removeInstances(session, options.lab, host, decision.instances);
         await session.network?.unmount(host);
         const cleaning = await cleanHost(session, host, options.keep ?? false);

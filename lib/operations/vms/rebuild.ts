@@ -12,6 +12,7 @@ import { readTerraformState, type TerraformState } from "../../libvirt/terraform
 import { readState, statePaths, writeState } from "../../project/state.ts";
 import { stopEverything } from "../down.ts";
 import { noVms, vmAbsent } from "../errors.ts";
+import { healFaults } from "../fault.ts";
 import { type SessionOptions, withSession } from "../session.ts";
 import { bringUpLocked, type UpReport } from "../up.ts";
 import { withLabLock } from "./inside-terraform.ts";
@@ -99,7 +100,10 @@ async function assertAllThere({ lab, signal }: RebuildOptions, vms: readonly Vm[
 /** Best effort: what can't be reached is powered off a moment later, and its data go anyway. */
 async function stopWhatRuns(options: RebuildOptions): Promise<void> {
   try {
-    await withSession(options, (session) => stopEverything(session, new Map()));
+    await withSession(options, async (session) => {
+      await healFaults(session, [], "down");
+      return stopEverything(session, new Map());
+    });
   } catch (error) {
     options.signal?.throwIfAborted();
     if (!isLabError(error)) throw error;
