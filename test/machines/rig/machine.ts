@@ -226,7 +226,7 @@ export class Machine {
   }
 }
 
-const NSPAWN = `echo $$ > "$1/cgroup.procs" && exec systemd-nspawn -q --register=no --keep-unit -D "$2" -M "$3" --boot --network-namespace-path="/run/netns/$3" --console=read-only`;
+const NSPAWN = `echo $$ > "$1/cgroup.procs" && exec systemd-nspawn -q --register=no --keep-unit -D "$2" -M "$3" --boot --network-namespace-path="/run/netns/$3" --capability=CAP_NET_ADMIN --console=read-only`;
 
 /** Whether sshd greets: an open port alone may still be a machine that is going down. */
 function hasBanner(address: string): Promise<boolean> {
