@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, expect, test, vi } from "vitest";
 import { hostHex } from "../../lib/bootstrap/facts-script.ts";
 import { beforeStartOf } from "../../lib/lab/before-start.ts";
 import { defineLab } from "../../lib/lab/define-lab.ts";
@@ -250,6 +250,17 @@ test("it waits for the sentinels, and then joins the server that they chose", as
   });
   expect(decided).toMatch(/^was failed over to 127\.0\.2\.28:6379, and joins as its replica/);
   expect(crashed.conf).toMatch(/^slaveof 127\.0\.2\.28 6379$/m);
+});
+
+test("what it waits for is said once, however often it looks", async () => {
+  const crashed = new Crashed(sentinelInput());
+  crashed.copy("redis-28", { role: "slave", offset: 9 }).copy("redis-38", { role: "slave", offset: 9 });
+  const said: string[] = [];
+  const decided = crashed.start((line) => void said.push(line));
+  await vi.waitUntil(() => crashed.asked.split("\n").length > 24, { timeout: 60_000 });
+  crashed.copy("redis-28", { role: "master" }).copy("redis-38", { role: "slave", of: crashed.address("redis-28") });
+  await decided;
+  expect(said.join("").match(/waits at most/g)).toHaveLength(1);
 });
 
 test("one that was failed over while its host was down joins the server whose data come from its own", async () => {

@@ -116,7 +116,7 @@ look() {
     if [ -z "$heard" ]; then heard=yes; fi
     if [ "$role" = slave ] && [ "$of:$at_port" = "$own" ]; then
       followers="$followers $copy"
-      followed="$followed $copy"
+      case " $followed " in *" $copy "*) ;; *) followed="$followed $copy" ;; esac
       if [ "$down" -lt "$since" ]; then since=$down; fi
       if [ "$offset" -gt "$best_offset" ]; then best=$copy; best_offset=$offset; best_stream=$stream; best_full=$full; fi
     elif [ "$role" = master ] && [ "$full" = yes ]; then
