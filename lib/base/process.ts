@@ -17,7 +17,7 @@ export interface ProgramOptions {
   readonly environment: NodeJS.ProcessEnv;
   /** @default the folder of this process */
   readonly cwd?: string | undefined;
-  /** Standard input, with its end behind it; `open`: nothing comes and it does not end. @default "" */
+  /** Standard input, with its end behind it; `open`: it does not end, and what comes is written to `input` of the program. @default "" */
   readonly input?: string | Buffer | { readonly open: true } | undefined;
   /** Longest run, in milliseconds; then it is stopped. @default no limit */
   readonly timeoutMs?: number | undefined;
@@ -63,6 +63,8 @@ export interface ProgramEnd {
 export interface RunningProgram {
   /** Never rejects. Both outputs are at their end by then. */
   readonly ended: Promise<ProgramEnd>;
+  /** Its standard input where that stays open. What is written after its end is lost. */
+  readonly input?: Writable | undefined;
   /** Asks it to end and, when the time for that is over, ends its process group by force; resolves when it has ended. A second call changes nothing. */
   stop(): Promise<void>;
 }
@@ -188,6 +190,7 @@ export function startProgram(program: string, args: readonly string[], options: 
   else signal?.addEventListener("abort", stop, { once: true });
   return {
     ended,
+    input: typeof input === "string" || Buffer.isBuffer(input) ? undefined : (child.stdin ?? undefined),
     async stop() {
       stop();
       await ended;

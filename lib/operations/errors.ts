@@ -333,6 +333,15 @@ export function noShards(lab: string): LabError {
   });
 }
 
+export function waitOfClient(): LabError {
+  return new LabError({
+    code: "operations.wait-of-client",
+    kind: "usage",
+    what: "--wait is not for a client under test: redis-lab sends nothing itself then.",
+    next: "Leave it out, and let your client send WAIT behind its writes and answer `unknown` where too few replicas have them.",
+  });
+}
+
 // The verb failover.
 
 export function failoverOfShards(lab: string): LabError {

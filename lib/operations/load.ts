@@ -3,11 +3,14 @@ import { join } from "node:path";
 import { makeFolder, writeAtomically } from "../base/atomic.ts";
 import { micros } from "../drill/clock.ts";
 import type { HistoryHeader } from "../drill/history.ts";
+import type { ClientProgram } from "../drill/load/program-client.ts";
 import { defaultWriters, type LoadSettings, type Traffic } from "../drill/load/settings.ts";
 import { type RemovedKeys, startLoad } from "../drill/load/start-load.ts";
 import type { Counts, LoadSummary } from "../drill/load/summary.ts";
 import { placedInstances } from "../lab/placement.ts";
 import { minReplicasToWrite, setMinReplicasToWrite } from "../redis/commands.ts";
+import { clientEnvironment } from "./client-environment.ts";
+import { waitOfClient } from "./errors.ts";
 import { layoutOperations } from "./layouts.ts";
 import { type Session, type SessionOptions, withSession } from "./session.ts";
 
@@ -18,6 +21,8 @@ export interface LoadReport {
   /** Where operations.jsonl and this document are. */
   readonly folder: string;
   readonly settings: LoadSettings;
+  /** The command of the client under test; undefined where it was redis-lab's own. */
+  readonly client: string | undefined;
   /** Part of the names of its keys. */
   readonly id: string;
   readonly summary: LoadSummary;
@@ -40,6 +45,8 @@ export interface LoadVerbOptions extends SessionOptions {
   readonly keep: boolean;
   /** Set on every server for the time of the load, and put back after it. @default nothing is set */
   readonly minReplicas?: number | undefined;
+  /** Command of the client under test. @default redis-lab's own */
+  readonly client?: string | undefined;
   readonly onSecond?: ((counts: Counts) => void) | undefined;
   readonly now: () => Date;
 }
@@ -49,11 +56,13 @@ export async function loadLab(options: LoadVerbOptions): Promise<LoadReport> {
   return withSession(options, async (session) => {
     const traffic = await layoutOperations(session).traffic();
     const settings = loadSettings(options.request, traffic);
+    if (options.client !== undefined && settings.wait !== undefined) throw waitOfClient();
     const id = randomBytes(4).toString("hex");
     const now = options.now();
     const folder = options.history ?? join(session.paths.targetFolder, "drills", `${stampOf(now)}-${id}`);
     await makeFolder(folder);
     await writeHeader(folder, headerOf(session, { settings, traffic, now, id, minReplicas: options.minReplicas }));
+    const program = options.client === undefined ? undefined : await programOf(session, options.client, options.environment);
     const putBack = await setMinReplicas(session, options.minReplicas);
     try {
       const load = await startLoad({
@@ -64,6 +73,7 @@ export async function loadLab(options: LoadVerbOptions): Promise<LoadReport> {
         folder,
         id,
         keep: options.keep,
+        program,
         onSecond: options.onSecond,
       });
       const stop = () => void load.stop().catch(() => {});
@@ -77,6 +87,7 @@ export async function loadLab(options: LoadVerbOptions): Promise<LoadReport> {
         target,
         folder,
         settings,
+        client: options.client,
         id,
         summary,
         keys,
@@ -133,6 +144,14 @@ function headerOf(
     writers: writersOf(traffic, settings),
     settings: { ...settings, ...more },
   };
+}
+
+/** What a client under test is started with: the environment of who asks for it, with the variables of `redis-lab env` and the kind of the layout. */
+export async function programOf(session: Session, command: string, environment: NodeJS.ProcessEnv): Promise<ClientProgram> {
+  const { variables } = await clientEnvironment(session);
+  const { REDIS_LAB_PASSWORD: _, ...kept } = environment;
+  const own = Object.fromEntries(Object.entries(kept).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
+  return { command, environment: { ...own, ...variables, REDIS_LAB_LAYOUT: session.lab.layout.kind } };
 }
 
 /** Makes every server ask for so many replicas before it takes a write: whichever becomes the master does too. @returns what puts back what was before */

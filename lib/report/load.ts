@@ -23,7 +23,8 @@ export function formatLoad({ lab, target, settings, summary, keys, folder }: Loa
     `${lab} on ${target} was loaded for ${seconds.toFixed(1)} s by ${plural(
       summary.shards.reduce((sum, { writers }) => sum + writers, 0),
       "writer",
-    )}${summary.endedBy === undefined ? "" : `, until this: ${summary.endedBy}`}`,
+    )}`,
+    ...(summary.endedBy === undefined ? [] : [`  it ended before its time: ${summary.endedBy}`]),
     `  asked ${settings.rate}/s, acknowledged ${summary.rateReached}/s`,
     `  ${plural(summary.operations, "operation")}: ${summary.acknowledged} acknowledged, ${summary.failed} failed${summary.notSent === 0 ? "" : ` (${summary.notSent} of them not sent)`}, ${summary.unknown} unknown`,
     ...(errors.length === 0 ? [] : [`  errors: ${errors.map(([code, count]) => `${code} ${count}`).join(", ")}`]),

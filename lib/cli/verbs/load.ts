@@ -20,6 +20,7 @@ interface LoadFlags {
   readonly wait: number | undefined;
   readonly minReplicas: number | undefined;
   readonly timeout: number;
+  readonly client: string | undefined;
   readonly seed: number | undefined;
   readonly history: string | undefined;
   readonly keep: boolean;
@@ -29,7 +30,7 @@ interface LoadFlags {
 const EVERY = 5;
 
 export async function load(context: ReportContext<"load">, flags: LoadFlags): Promise<number> {
-  const { for: forMs, timeout: timeoutMs, seed = randomInt(2 ** 31), history, keep, minReplicas, ...request } = flags;
+  const { for: forMs, timeout: timeoutMs, seed = randomInt(2 ** 31), history, keep, minReplicas, client, ...request } = flags;
   let seconds = 0;
   const report = await loadLab({
     ...context,
@@ -38,6 +39,7 @@ export async function load(context: ReportContext<"load">, flags: LoadFlags): Pr
     history: history === undefined ? undefined : resolve(history),
     keep,
     minReplicas,
+    client,
     onSecond(counts) {
       seconds += 1;
       if (!context.json && seconds % EVERY === 0) say(`${formatLoadProgress(seconds, counts)}\n`);

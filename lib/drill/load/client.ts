@@ -17,6 +17,8 @@ export type Answer =
 
 /** What a load sends its operations through. */
 export interface LoadClient {
+  /** Resolves when it can send, or is broken. @default at once */
+  readonly ready?: Promise<void> | undefined;
   /** Never rejects. It may never resolve: the load has a time-out of its own. */
   send(task: Task): Promise<Answer>;
   nodeOf(task: Task): string | undefined;

@@ -5,6 +5,7 @@ import { type ProgramEnd, plainEnvironment, startProgram } from "../../base/proc
 import type { Writer } from "../history.ts";
 import { loadBroke, loadNotStarted } from "./errors.ts";
 import { keyPrefix } from "./keys.ts";
+import type { ClientProgram } from "./program-client.ts";
 import type { LoadSettings, Traffic } from "./settings.ts";
 import type { Counts, LoadSummary } from "./summary.ts";
 import type { WorkerLine, WorkerTask } from "./task.ts";
@@ -22,6 +23,8 @@ export interface LoadOptions {
   readonly id: string;
   /** Leaves the keys in the lab; `removeLoadKeys` removes them later. @default false */
   readonly keep?: boolean | undefined;
+  /** The client under test. @default node-redis, as applications use it */
+  readonly program?: ClientProgram | undefined;
   /** What was counted so far, once a second. */
   readonly onSecond?: ((counts: Counts) => void) | undefined;
 }
@@ -66,6 +69,7 @@ export async function startLoad(options: LoadOptions): Promise<RunningLoad> {
     prefix: keyPrefix(id),
     operationsFile: join(folder, "operations.jsonl"),
     keep,
+    program: options.program,
   };
   const worker = startWorker(options.enter ?? [], task);
   let counts: Counts = { acknowledged: 0, failed: 0, notSent: 0, unknown: 0 };

@@ -1,5 +1,6 @@
 import type { ApplicationClient } from "../../redis/application-client.ts";
 import type { Writer } from "../history.ts";
+import type { ClientProgram } from "./program-client.ts";
 import type { LoadSettings, Traffic } from "./settings.ts";
 import type { Counts, LoadSummary } from "./summary.ts";
 
@@ -15,6 +16,8 @@ export interface WorkerTask {
   /** `run`: load, and remove the keys at the end unless they are kept; `remove`: only remove the keys of an earlier load. */
   readonly mode: "run" | "remove";
   readonly keep: boolean;
+  /** What is under test. @default node-redis, as applications use it */
+  readonly program?: ClientProgram | undefined;
 }
 
 /** What a worker says: one line each on its standard output. */

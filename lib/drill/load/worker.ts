@@ -4,6 +4,7 @@ import type { ApplicationClient } from "../../redis/application-client.ts";
 import { Ledger } from "../ledger.ts";
 import { applicationLoadClient } from "./client.ts";
 import { type BaseKey, baseKeys } from "./keys.ts";
+import { programLoadClient } from "./program-client.ts";
 import { removeWrittenKeys, within } from "./remove.ts";
 import { LoadRun } from "./run.ts";
 import { openApplicationClient, type WorkerLine, type WorkerTask } from "./task.ts";
@@ -33,20 +34,21 @@ export async function work(say: Say, stopped: AbortSignal): Promise<void> {
 }
 
 async function load(
-  { settings, traffic, prefix, operationsFile }: WorkerTask,
+  { settings, traffic, prefix, operationsFile, program }: WorkerTask,
   client: ApplicationClient,
   say: Say,
   stopped: AbortSignal,
 ): Promise<void> {
   const keys = baseKeys(traffic, prefix, settings.keyCount);
-  await reach(client, keys, settings.timeoutMs);
+  const through = program === undefined ? applicationLoadClient(client, settings) : programLoadClient(program, settings);
+  await Promise.all([through.ready, reach(client, keys, settings.timeoutMs)]);
   const ledger = await Ledger.create(operationsFile);
   const run = new LoadRun({
     settings,
     shards: traffic.shards,
     keys,
     ledger,
-    client: applicationLoadClient(client, settings),
+    client: through,
     onSecond: (counts) => say({ k: "second", counts }),
   });
   const stop = () => (say({ k: "ending" }) ? run.stop(undefined) : run.abandon());
@@ -55,6 +57,7 @@ async function load(
   say({ k: "began", beganAt: run.beganAt, writers: run.writers.map(({ id, shard }) => ({ id, shard })) });
   const summary = await run.run();
   ledger.close();
+  if (program !== undefined) await through.close();
   say({ k: "summary", summary });
 }
 
