@@ -154,7 +154,7 @@ export const LAB_VERBS: readonly Verb[] = [
         "load cluster --rate 2000/s --for 60s",
         "load sentinel --reads 0.5 --keys zipf --json",
         "load cluster --wait 1             what one replica more costs",
-        "load cluster --client 'python3 client.py'   your own client under test",
+        "load cluster --client ./client    your own client under test (docs/clients.md)",
       ],
       json: "what was acknowledged, failed and unknown, latencies, the series of each second and the outages of each shard",
     },
