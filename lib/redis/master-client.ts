@@ -38,9 +38,20 @@ async function connected(server: ServerAddress, options: ApplicationOptions): Pr
   }
 }
 
+/** The same of a sentinel, which may not ask for a password yet. @param options `password`: undefined where sentinels take none */
+async function connectedSentinel(sentinel: ServerAddress, options: ApplicationOptions): Promise<Client> {
+  try {
+    return await connected(sentinel, options);
+  } catch (error) {
+    const open = error instanceof Error && /no password is set|without any password configured|unknown command/i.test(error.message);
+    if (!open) throw error;
+    return connected(sentinel, { ...options, password: undefined });
+  }
+}
+
 /** Asks one sentinel, and closes the connection whatever happens. */
 async function askSentinel(sentinel: ServerAddress, name: string, options: ApplicationOptions): Promise<ServerAddress> {
-  const client = await connected(sentinel, { ...options, password: undefined });
+  const client = await connectedSentinel(sentinel, options);
   const late = setTimeout(() => discard(client), options.timeoutMs);
   try {
     const reply = await client.sendCommand(["SENTINEL", "GET-MASTER-ADDR-BY-NAME", name]);
@@ -159,15 +170,16 @@ function following(masters: readonly FollowedMaster[], end: () => void): Applica
  * @throws where one of them has no master now
  */
 export async function openSentinelClient(
-  sentinels: readonly ServerAddress[],
+  { sentinels, sentinelPassword }: { readonly sentinels: readonly ServerAddress[]; readonly sentinelPassword: boolean },
   names: readonly string[],
   options: ApplicationOptions,
 ): Promise<ApplicationClient> {
+  const asking = { ...options, password: sentinelPassword ? options.password : undefined };
   const find = (name: string) => async () => {
     let last: unknown = new NoMasterNow("there is no sentinel");
     for (const sentinel of sentinels) {
       try {
-        return await askSentinel(sentinel, name, options);
+        return await askSentinel(sentinel, name, asking);
       } catch (error) {
         last = error;
       }
@@ -176,7 +188,7 @@ export async function openSentinelClient(
   };
   const masters = names.map((name) => new FollowedMaster(find(name), options));
   await Promise.all(masters.map((master) => master.open()));
-  const stop = listen(sentinels, options, (name) => masters[names.indexOf(name)]?.forget());
+  const stop = listen(sentinels, asking, (name) => masters[names.indexOf(name)]?.forget());
   return following(masters, stop);
 }
 
@@ -197,7 +209,7 @@ function listen(sentinels: readonly ServerAddress[], options: ApplicationOptions
     if (sentinel === undefined) return;
     const again = () => void setTimeout(() => void subscribe(turn + 1), RECONNECT_MS).unref();
     try {
-      const client = await connected(sentinel, { ...options, password: undefined });
+      const client = await connectedSentinel(sentinel, options);
       if (closed) return discard(client);
       current = client;
       client.once("end", again);

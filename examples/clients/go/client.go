@@ -33,7 +33,7 @@ func connect() redis.UniversalClient {
 	case "sentinel":
 		return redis.NewFailoverClient(&redis.FailoverOptions{
 			MasterName: os.Getenv("REDIS_SENTINEL_MASTER"), SentinelAddrs: strings.Split(os.Getenv("REDIS_SENTINELS"), ","),
-			Password: password, Protocol: 2, MaxRetries: -1,
+			SentinelPassword: os.Getenv("REDIS_SENTINEL_PASSWORD"), Password: password, Protocol: 2, MaxRetries: -1,
 		})
 	default:
 		return redis.NewClient(&redis.Options{

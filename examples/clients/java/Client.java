@@ -35,7 +35,8 @@ public class Client {
 
   static UnifiedJedis connect() {
     JedisClientConfig config = DefaultJedisClientConfig.builder().password(System.getenv("REDISCLI_AUTH")).timeoutMillis(500).build();
-    JedisClientConfig sentinel = DefaultJedisClientConfig.builder().timeoutMillis(500).build();
+    JedisClientConfig sentinel =
+        DefaultJedisClientConfig.builder().password(System.getenv("REDIS_SENTINEL_PASSWORD")).timeoutMillis(500).build();
     GenericObjectPoolConfig<Connection> pool = new GenericObjectPoolConfig<>();
     pool.setMaxTotal(AT_ONCE);
     switch (System.getenv("REDIS_LAB_LAYOUT")) {

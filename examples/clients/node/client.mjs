@@ -20,6 +20,7 @@ function makeClient() {
         sentinelRootNodes: endpoints(sentinels),
         RESP: 2,
         nodeClientOptions: options,
+        sentinelClientOptions: { password: process.env.REDIS_SENTINEL_PASSWORD },
         maxCommandRediscovers: 0,
       });
     default:

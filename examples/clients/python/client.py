@@ -88,7 +88,7 @@ def master():
         return os.environ["REDIS_HOST"], os.environ["REDIS_PORT"]
     for host, port in SENTINELS:
         try:
-            sentinel = Connection(host, port)
+            sentinel = Connection(host, port, os.environ.get("REDIS_SENTINEL_PASSWORD"))
             try:
                 found = sentinel.call("SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER_NAME)
             finally:

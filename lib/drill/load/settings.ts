@@ -53,7 +53,13 @@ export interface Endpoint {
 /** How applications find the masters of a lab, and the shards that each have writers of their own. */
 export type Traffic =
   | { readonly client: "cluster"; readonly nodes: readonly Endpoint[]; readonly shards: readonly ClusterShard[] }
-  | { readonly client: "sentinel"; readonly sentinels: readonly Endpoint[]; readonly shards: readonly LoadShard[] }
+  | {
+      readonly client: "sentinel";
+      readonly sentinels: readonly Endpoint[];
+      /** The sentinels ask for the lab's password too; one that does not yet is spoken to without. */
+      readonly sentinelPassword: boolean;
+      readonly shards: readonly LoadShard[];
+    }
   | { readonly client: "master"; readonly shards: readonly MasterShard[] };
 
 export interface LoadShard {

@@ -41,7 +41,7 @@ export async function openApplicationClient(
       return (await import("../../redis/cluster-client.ts")).openClusterClient(traffic.nodes, options);
     case "sentinel": {
       const names = traffic.shards.map(({ name }) => name);
-      return (await import("../../redis/master-client.ts")).openSentinelClient(traffic.sentinels, names, options);
+      return (await import("../../redis/master-client.ts")).openSentinelClient(traffic, names, options);
     }
     case "master": {
       const masters = traffic.shards.map(({ master }) => master);

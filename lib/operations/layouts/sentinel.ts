@@ -1,5 +1,5 @@
 import type { Attempt } from "../../base/wait.ts";
-import { placedInstances } from "../../lab/placement.ts";
+import { placedInstances, takesPassword } from "../../lab/placement.ts";
 import { addressOf } from "../../redis/server.ts";
 import { isSentinelWait } from "../../sentinel/actions.ts";
 import { applySentinel } from "../../sentinel/apply.ts";
@@ -77,7 +77,13 @@ export function sentinelOperations(session: Session): LayoutOperations {
       const observation = await observeSentinel(wanted, access);
       const shards = wanted.masters.filter(({ name }) => currentMaster(observation, wanted, name) !== undefined);
       if (shards.length === 0) throw noShards(lab.name);
-      return { client: "sentinel", sentinels: wanted.sentinels.map(endpointOf), shards: shards.map(({ name }) => ({ name })) };
+      const sentinels = wanted.sentinels.map(endpointOf);
+      return {
+        client: "sentinel",
+        sentinels,
+        sentinelPassword: takesPassword(placement, "sentinel"),
+        shards: shards.map(({ name }) => ({ name })),
+      };
     },
     async prove() {
       return proveSentinel(wanted, access, signal);
