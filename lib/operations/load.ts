@@ -165,7 +165,7 @@ async function setMinReplicas({ placement, access }: Session, replicas: number |
     await setMinReplicasToWrite(client, replicas);
   }
   return async () => {
-    // A server that is down forgets it, as it is in no file.
+    // A server that is down can't be asked: it has it again only where Redis rewrote its file meanwhile.
     await Promise.allSettled([...before].map(async ([id, value]) => setMinReplicasToWrite(await access.client(id), value)));
   };
 }
