@@ -66,6 +66,8 @@ export interface EventLine {
   /** About which node it says so, where it is another one. */
   readonly about?: string;
   readonly text?: string;
+  /** A number that belongs to it: the config epoch, the bytes of a resynchronisation, by how many milliseconds a clock jumped. */
+  readonly value?: number;
 }
 
 export type EventKind =
@@ -93,10 +95,52 @@ export type EventKind =
   | "tilt"
   | "agreed"
   | "settled"
+  /** The clock of a host jumped against ours, by `value` milliseconds. */
+  | "clock-jumped"
+  /** The faults were enough: from here on the lab is brought into order. */
+  | "recovery"
+  | "interrupted"
   | "note";
 
 /** A line of `final.jsonl`: what a key holds after all faults were undone and the lab was healthy again, read from its master. */
 export interface FinalLine {
   readonly key: string;
   readonly v: number | null;
+}
+
+/** `state.json`: what the lab was once all faults were undone and it was waited for, asked of every instance and of the files on its host. */
+export interface FinalState {
+  readonly format: 1;
+  /** Monotonic microseconds. */
+  readonly t: number;
+  /** What `status` says. */
+  readonly healthy: boolean;
+  /** Its findings that are problems, as sentences. */
+  readonly problems: readonly string[];
+  readonly instances: readonly FinalInstance[];
+  /** Faults that are still in place, as sentences. */
+  readonly faultsLeft: readonly string[];
+}
+
+export interface FinalInstance {
+  /** `HOST:PORT`. */
+  readonly instance: string;
+  readonly role: "master" | "replica" | "standby" | "sentinel" | "unknown";
+  readonly state: "up" | "down" | "silent" | "loading";
+  /** Instance id of its master; empty for others. */
+  readonly master: string;
+  /** Slot ranges of a cluster master; empty elsewhere. */
+  readonly slots: string;
+  /** State of the link of a replica. */
+  readonly link?: "up" | "down" | undefined;
+  /** Bytes by which a replica is behind. */
+  readonly lagBytes?: number | undefined;
+  /** Config epoch of a cluster node. */
+  readonly epoch?: number | undefined;
+  /** What its own view of the layout amounts to: equal texts agree (slots and their owners; the master that a sentinel names). */
+  readonly view?: string | undefined;
+  /** The role in the file that it would start with; undefined where none could be read. */
+  readonly fileRole?: "master" | "replica" | undefined;
+  /** Instance id or address of the master in that file. */
+  readonly fileMaster?: string | undefined;
 }

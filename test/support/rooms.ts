@@ -76,11 +76,13 @@ export const ARROWS: Readonly<Record<string, Readonly<Record<string, Arrow>>>> =
     connection: { only: /^socket(s|-owner)$/, why: "it reaches nodes from this computer alone" },
   },
   drill: {
-    redis: { why: "clients as applications use them, and what their errors mean" },
+    redis: { why: "clients as applications use them; an observer asks servers and reads their logs" },
     cluster: { only: /^model\/slots$/, why: "keys that lie in a shard" },
+    lab: { only: /^layouts$/, types: true, why: "a drill is for layouts" },
+    fault: { types: true, why: "what is asked of a fault, and what was made" },
   },
   operations: {
-    drill: { why: "a load is started, and its history gets a place" },
+    drill: { why: "a load is started, drills are run and judged" },
     bootstrap: { why: "hosts first" },
     cluster: { why: "then the layout" },
     sentinel: { why: "then the layout" },
@@ -100,9 +102,9 @@ export const ARROWS: Readonly<Record<string, Readonly<Record<string, Arrow>>>> =
     bootstrap: { types: true, why: "plans of hosts" },
     cluster: { types: true, why: "plans and findings" },
     sentinel: { types: true, why: "plans and findings" },
+    drill: { types: true, why: "what a drill found" },
     transfer: { types: true, why: "what was brought over" },
     fault: { only: /^(faults|words|targets)$/, why: "the list of faults" },
-    drill: { types: true, why: "what a load counted" },
     project: { only: /^scaffold$/, types: true, why: "the document of init says what it made" },
     lab: { why: "the inventory, and which columns the row of a layout asks for" },
     redis: { only: /^constants$/, why: "how many slots there are" },
@@ -179,7 +181,7 @@ export const HOMES: Readonly<Record<string, RegExp>> = {
   "@xmldom/xmldom": /^lib\/libvirt\/xml\.ts$/,
   "node:child_process": /^lib\/base\/(process|file-lock|lasting-process|helper-process)\.ts$/,
   "hdr-histogram-js": /^lib\/drill\/load\/latencies\.ts$/,
-  valibot: /^lib\/(lab|project|cluster\/(apply\/journal|model\/actions\/.*|plan\/saved-plan)|transfer\/manifest)/,
+  valibot: /^lib\/(lab|project|drill\/reading|cluster\/(apply\/journal|model\/actions\/.*|plan\/saved-plan)|transfer\/manifest)/,
 };
 
 /** Rooms that reach the outside through what they are handed: which modules of Node they may import all the same. */
@@ -224,6 +226,8 @@ export const WRITERS: Readonly<Record<string, string>> = {
   "lib/bootstrap/cache.ts": "intoCache itself",
   "lib/bootstrap/distribution-source.ts": "settings of apt, in a folder for this run alone",
   "lib/libvirt/images.ts": "through intoCache",
+  "lib/drill/run/event-log.ts": "a torn last line is left out by those who read a history",
+  "lib/operations/drill/final-look.ts": "final values get their name once they are whole",
   "lib/cluster/apply/journal.ts": "a journal that can't be read is renamed",
   "lib/transfer/backup.ts": "a folder that is renamed when it is whole",
   "lib/transfer/snapshot.ts": "a data set, into such a folder",
@@ -233,6 +237,7 @@ export const WRITERS: Readonly<Record<string, string>> = {
 
 /** Where the wire words of Redis are written outside lib/redis, templates and comments. */
 export const WIRE_WORDS_ELSEWHERE: readonly string[] = [
+  "lib/drill/timeline/log-events.ts",
   "lib/lab/reserved-directives.ts",
   "lib/operations/doctor/instance-checks.ts",
   "lib/trib/words.ts",

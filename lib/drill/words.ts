@@ -1,0 +1,2 @@
+/** How the note begins of what `status` was to say, and did not. */
+export const UNSAID = "status says nothing of";
