@@ -5,6 +5,7 @@ export type { Finding } from "./base/finding.ts";
 export type { HostPlan } from "./bootstrap/plan.ts";
 export type { ClusterFinding } from "./cluster/model/types.ts";
 export type { SavedPlan } from "./cluster/plan/saved-plan.ts";
+export { type DrillInput, defineDrill } from "./drill/scenarios/drill.ts";
 export * as cluster from "./engine/cluster.ts";
 export { type DownLabOptions, doctor, down, plan, status, type UpLabOptions, up } from "./engine/lab.ts";
 export type { LabOptions } from "./engine/options.ts";

@@ -17,6 +17,8 @@ export interface Project {
   readonly root: string;
   readonly stateFolder: string;
   readonly labs: readonly Lab[];
+  /** What the labs file exports besides labs, as it is: drills among it. */
+  readonly others?: readonly unknown[] | undefined;
 }
 
 const NAMES = ["stacks/labs.ts", "stacks/labs.js", "stacks/labs.mjs", "labs.ts", "labs.js", "labs.mjs"];
@@ -35,8 +37,8 @@ export async function openProject(options: { readonly from: string; readonly lab
   const fault = options.labsFile === undefined ? whyNotTrusted(labsFile) : undefined;
   if (fault !== undefined) throw labsNotTrusted(labsFile, fault);
   const root = basename(dirname(labsFile)) === "stacks" ? dirname(dirname(labsFile)) : dirname(labsFile);
-  const labs = (await loadLabs(labsFile, options.from)).map((lab) => anchorPaths(lab, root));
-  return { labsFile, root, stateFolder: join(root, ".redis-lab"), labs };
+  const { labs, others } = await loadLabs(labsFile, options.from);
+  return { labsFile, root, stateFolder: join(root, ".redis-lab"), labs: labs.map((lab) => anchorPaths(lab, root)), others };
 }
 
 /** The project of a lab that a program has defined, in a folder of its choice. */
@@ -64,10 +66,14 @@ function findLabsFile(from: string): string | undefined {
   return parent === from ? undefined : findLabsFile(parent);
 }
 
-async function loadLabs(file: string, from: string): Promise<readonly Lab[]> {
+async function loadLabs(file: string, from: string): Promise<{ readonly labs: readonly Lab[]; readonly others: readonly unknown[] }> {
   const labs = new Map<unknown, string>();
+  const others = new Set<unknown>();
   for (const [name, value] of Object.entries(await importLabs(file, from)))
-    for (const each of Array.isArray(value) ? value : [value]) if (isLab(each) && !labs.has(each)) labs.set(each, name);
+    for (const each of Array.isArray(value) ? value : [value]) {
+      if (!isLab(each)) others.add(each);
+      else if (!labs.has(each)) labs.set(each, name);
+    }
   // One that is exported without defineLab is held to the same, and one that it made stays as it is.
   const defined = [...labs].map(([lab, exported]) => ({ lab: defineLab(lab as Lab), exported }));
   for (const [index, { lab, exported }] of defined.entries()) {
@@ -76,7 +82,7 @@ async function loadLabs(file: string, from: string): Promise<readonly Lab[]> {
       if (other.lab.network.loopback === lab.network.loopback) throw sameLoopback(other.lab.name, lab.name, lab.network.loopback);
     }
   }
-  return defined.map(({ lab }) => lab);
+  return { labs: defined.map(({ lab }) => lab), others: [...others] };
 }
 
 /** Paths on this computer that the labs file gives count from the project's folder, wherever the command runs. */
