@@ -82,6 +82,14 @@ export function weight(text: string): readonly [node: string, weight: number] {
   return [text.slice(0, at), value];
 }
 
+/** `NAME=VALUE,VALUE`: a setting and the values that are tried. @throws InvalidArgumentError for others */
+export function varied(text: string): { readonly setting: string; readonly values: readonly string[] } {
+  const { setting, values } = /^(?<setting>[a-z][a-z0-9-]*)=(?<values>[^,\s]+(?:,[^,\s]+)*)$/.exec(text)?.groups ?? {};
+  if (setting === undefined || values === undefined)
+    throw new InvalidArgumentError(`"${text}" is not a setting with values; write for example node-timeout=2000,5000.`);
+  return { setting, values: values.split(",") };
+}
+
 /** `0,3` or `all`: databases of a server. @throws InvalidArgumentError for others */
 export function databases(text: string): readonly number[] | "all" {
   return text === "all" ? text : text.split(",").map(count);

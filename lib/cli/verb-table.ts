@@ -17,5 +17,18 @@ const CLUSTER: VerbFamily = {
   load: async () => (await import("./cluster-verbs.ts")).CLUSTER_VERBS,
 };
 
+const DRILL: VerbFamily = {
+  name: "drill",
+  about: "break a lab on purpose, under load, and count what it cost",
+  examples: [
+    "drill list cluster",
+    "drill run cluster master-kill",
+    'drill run sentinel master-kill --expect "lost=0,gap<15s" --runs 5',
+    "drill check .redis-lab/cluster/local/drills/master-kill-20261201-150403-1",
+  ],
+  note: "Writing your own, and reading a report: docs/experiments.md",
+  load: async () => (await import("./drill-verbs.ts")).DRILL_VERBS,
+};
+
 /** All of redis-lab's command line, in the order of `--help`: the program, and the list of verbs in the README, are derived from it. */
-export const VERB_TABLE: readonly (Verb | VerbFamily)[] = [...LAB_VERBS, ...FAULT_VERBS, CLUSTER, ...OWN_VERBS];
+export const VERB_TABLE: readonly (Verb | VerbFamily)[] = [...LAB_VERBS, ...FAULT_VERBS, CLUSTER, DRILL, ...OWN_VERBS];

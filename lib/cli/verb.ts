@@ -109,6 +109,27 @@ export function clusterVerb<Arguments extends ArgumentRows, Options extends Opti
   return verbOfLab(parts, `cluster ${parts.name}`, load);
 }
 
+/** The same of the family `drill`. */
+export function drillVerb<Arguments extends ArgumentRows, Options extends OptionRows, Name extends string>(
+  parts: VerbParts<Arguments, Options, Name, `drill ${Name}`>,
+  load: () => Promise<LabWork<`drill ${Name}`, ValuesOf<Options>, ValuesOf<Arguments>>>,
+): Verb {
+  return verbOfLab(parts, `drill ${parts.name}`, load);
+}
+
+/** Of the family `drill`, for what is given histories and no lab. */
+export function historyVerb<Arguments extends ArgumentRows, Options extends OptionRows, Name extends string>(
+  parts: VerbParts<Arguments, Options, Name, `drill ${Name}`>,
+  load: () => Promise<OwnWork<`drill ${Name}`, ValuesOf<Options>, ValuesOf<Arguments>>>,
+): Verb {
+  return {
+    ...parts,
+    shared: {},
+    start: async (host, options, given) =>
+      (await load())({ ...host, verb: `drill ${parts.name}` }, valuesOf(parts.options, options), valuesOf(parts.arguments, given)),
+  };
+}
+
 function verbOfLab<Arguments extends ArgumentRows, Options extends OptionRows, Name extends string, Command extends string>(
   parts: VerbParts<Arguments, Options, Name, Command>,
   command: Command,

@@ -22,7 +22,7 @@ export function fillCommands(text: string, invocation: Invocation): string {
   const options = optionsOf(invocation);
   const named = lab.replace(/[^\w-]/g, "\\$&");
   const pattern = new RegExp(
-    `redis-lab ((?:cluster )?(?!cluster\\b)(?:[a-z][a-z-]*|VERB)) (?:LAB|${named})(?![\\w-])([^\`;\\n]*)|\`redis-lab ((?:cluster )?(?!(?:cluster|init|apply)\\b)[a-z][a-z-]*)\``,
+    `redis-lab ((?:(?:cluster|drill) )?(?!(?:cluster|drill)\\b)(?:[a-z][a-z-]*|VERB)) (?:LAB|${named})(?![\\w-])([^\`;\\n]*)|\`redis-lab ((?:cluster )?(?!(?:cluster|drill|init|apply)\\b)[a-z][a-z-]*)\``,
     "g",
   );
   return text.replace(pattern, (_whole, verb: string | undefined, rest: string | undefined, alone: string | undefined) => {

@@ -7,6 +7,10 @@ import type { ReplaceReport, ResetReport } from "../operations/cluster/members.t
 import type { DifferenceReport, TopologyReport, WaitReport } from "../operations/cluster/read.ts";
 import type { DoctorReport } from "../operations/doctor/doctor.ts";
 import type { DownReport } from "../operations/down.ts";
+import type { ListedDrill } from "../operations/drill/fits.ts";
+import type { MatrixReport } from "../operations/drill/matrix.ts";
+import type { DrillReport } from "../operations/drill/report.ts";
+import type { DrillRunReport } from "../operations/drill/run.ts";
 import type { ExecReport } from "../operations/exec.ts";
 import type { FailoverReport } from "../operations/failover.ts";
 import type { FaultReport, HealVerbReport, OpenFaultsReport } from "../operations/fault-verbs.ts";
@@ -78,6 +82,9 @@ export interface LabResults {
   readonly "cluster restore": RestoreDocument;
   readonly "cluster set-timeout": ChangeReport;
   readonly "cluster call": CallReport;
+  readonly "drill list": DrillListReport;
+  readonly "drill run": DrillsReport;
+  readonly "drill matrix": MatrixReport;
 }
 
 /** The same of verbs that are given no lab. */
@@ -85,6 +92,29 @@ export interface OwnResults {
   readonly list: ListReport;
   readonly init: Scaffold;
   readonly completion: CompletionReport;
+  readonly "drill check": DrillReport;
+  readonly "drill report": HistoriesReport;
+}
+
+export interface DrillListReport {
+  readonly drills: readonly ListedDrill[];
+  /** What an expectation can name. */
+  readonly figures: readonly FigureDocument[];
+}
+
+export interface FigureDocument {
+  readonly name: string;
+  readonly about: string;
+  readonly unit: "count" | "ms" | "bytes" | "ratio";
+}
+
+export interface DrillsReport {
+  /** In the order in which they were asked for. */
+  readonly drills: readonly DrillRunReport[];
+}
+
+export interface HistoriesReport {
+  readonly drills: readonly DrillReport[];
 }
 
 /** What `rebuild` did where the hosts are not VMs; without `up` where something could not be stopped. */

@@ -1,0 +1,63 @@
+import type { DrillReport } from "../../../lib/operations/drill/report.ts";
+
+/** A run in which something was lost, with texts that mean harm. */
+export const REPORT: DrillReport = {
+  folder: "/project/.redis-lab/sentinel/local/drills/master-kill-20261201-150403-1",
+  drill: "master-kill",
+  lab: "sentinel",
+  target: "local",
+  layout: "sentinel",
+  version: "7.0.15",
+  seed: 1,
+  startedAt: "2026-12-01T15:04:03.000Z",
+  verdict: {
+    outcome: "failed",
+    reasons: [
+      "3 acknowledged writes gone: <load:{a}:0:101> & \u0001others|more, with a reason that is longer than any line of eighty columns can be",
+    ],
+    expectations: [{ expectation: "lost=0", met: false, value: 3, limit: 0, unit: "count" }],
+    checks: [
+      { check: "lost", about: "every acknowledged write is there at the end", outcome: "failed", faults: ["3 acknowledged writes gone"] },
+    ],
+  },
+  because: ["replication is asynchronous: what no replica had yet goes with the master (redis docs, sentinel.md)"],
+  figures: {
+    acknowledged: 1992,
+    failed: 297,
+    unknown: 0,
+    "unknown-present": 0,
+    lost: 3,
+    phantom: 0,
+    stale: 0,
+    backwards: 0,
+    gap: 3370.5,
+    "gap-read": 3380,
+    floor: 1.13,
+    "p50-before": 1.47,
+    "p50-during": 1.2,
+    "p50-after": 1,
+    "p99-before": 13,
+    "p99-during": 1100,
+    "p99-after": 20,
+    "full-resyncs": 1,
+    "resync-bytes": 1_400_000,
+    "partial-resyncs": 0,
+  },
+  shards: [{ shard: "mymaster", outageMs: 3300, gapMs: 3370.5 }],
+  timeline: [
+    { step: "fault", atMs: 0, errorMs: 40, node: "redis-18:6379", text: "kill redis-18:6379", source: "drill" },
+    {
+      step: "failed",
+      atMs: 2270,
+      errorMs: 1,
+      node: "redis-18:6379",
+      text: "+odown master mymaster 127.0.2.18 6379 #quorum 2/2",
+      source: "sentinel",
+    },
+    { step: "vote", atMs: 2280, errorMs: 1, node: "redis-28:26379", text: `+vote-for-leader ${"a".repeat(40)} 5`, source: "sentinel" },
+    { step: "promoted", atMs: 3270, errorMs: 1, node: "redis-28:6379", text: "MASTER MODE enabled", source: "log" },
+    { step: "first-write", atMs: 3370, errorMs: 0, text: "", source: "drill" },
+  ],
+  errors: { "there is no connection to a master": 223, CLUSTERDOWN: 12 },
+  left: [],
+};
