@@ -95,17 +95,17 @@ test.concurrent.each(LABS.map(({ name }) => [name]))(
 
 test("a drill that is interrupted heals, says so, and its history can be judged", async () => {
   let stop = () => {};
-  const { child, result } = project.start(["drill", "run", "pair", "master-kill"], {
+  const { child, result } = project.start(["drill", "run", "pair", "replica-kill"], {
     onLine: (line) => {
-      if (line.includes('waiting for "promoted"')) stop();
+      if (line.includes('waiting for "failed"')) stop();
     },
   });
   stop = () => child.kill("SIGINT");
   const { code, stdout } = await result;
   expect(code).toBe(130);
-  expect(stdout).toMatch(/^interrupted {2}master-kill on pair/);
+  expect(stdout).toMatch(/^interrupted {2}replica-kill on pair/);
   const folder = /redis-lab drill check (\S.*)$/m.exec(stdout)?.[1] ?? "";
-  expect((await project.run(["drill", "check", folder])).stdout).toMatch(/^interrupted {2}master-kill/);
+  expect((await project.run(["drill", "check", folder])).stdout).toMatch(/^interrupted {2}replica-kill/);
   await project.ok(["up", "pair"]);
 });
 
