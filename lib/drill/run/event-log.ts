@@ -1,25 +1,24 @@
-import { type FileHandle, open } from "node:fs/promises";
+import { closeSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { fileNotWritten } from "../../base/errors.ts";
 import type { EventLine } from "../history.ts";
 import { HISTORY_FILES } from "../reading/history-folder.ts";
 
-/** `events.jsonl` while it is written: each line goes to the kernel at once, so that it outlives kill -9 of this process. */
+/** `events.jsonl` while it is written: the kernel has each line before anything else happens, so that it outlives kill -9 of this process. */
 export class EventLog {
-  readonly #file: FileHandle;
+  readonly #descriptor: number;
   readonly #events: EventLine[] = [];
-  #writing: Promise<unknown> = Promise.resolve();
   #failure: unknown;
 
-  private constructor(file: FileHandle) {
-    this.#file = file;
+  private constructor(descriptor: number) {
+    this.#descriptor = descriptor;
   }
 
   /** @throws LabError `file.not-written` */
-  static async create(folder: string): Promise<EventLog> {
+  static create(folder: string): EventLog {
     const path = join(folder, HISTORY_FILES.events);
     try {
-      return new EventLog(await open(path, "ax", 0o600));
+      return new EventLog(openSync(path, "ax", 0o600));
     } catch (error) {
       throw fileNotWritten(path, error, "No fault was made.");
     }
@@ -32,18 +31,17 @@ export class EventLog {
 
   add(event: EventLine): void {
     this.#events.push(event);
-    const line = `${JSON.stringify(event)}\n`;
-    this.#writing = this.#writing
-      .then(() => this.#file.appendFile(line))
-      .catch((error: unknown) => {
-        this.#failure ??= error;
-      });
+    try {
+      writeSync(this.#descriptor, `${JSON.stringify(event)}\n`);
+    } catch (error) {
+      // What is watched goes on; that its history is not whole is told at the end.
+      this.#failure ??= error;
+    }
   }
 
   /** @throws LabError `file.not-written` where a line could not be written */
-  async close(): Promise<void> {
-    await this.#writing;
-    await this.#file.close();
+  close(): void {
+    closeSync(this.#descriptor);
     if (this.#failure !== undefined) throw fileNotWritten(HISTORY_FILES.events, this.#failure);
   }
 }

@@ -45,7 +45,7 @@ export async function runDrillScenario(ports: DrillPorts, options: DrillRunOptio
   const { drill, folder, header, times, signal } = options;
   const cast = castOf(await ports.roles(), options.random);
   if (cast === undefined) throw noMasterToDrill(header.lab);
-  const log = await EventLog.create(folder);
+  const log = EventLog.create(folder);
   const begun = { startedAt: options.now().toISOString(), startedAtMicros: micros() };
   const observer = ports.observe((event) => log.add(event));
   const tell = (event: Omit<EventLine, "t" | "source">, t = micros()) => log.add({ t, source: "drill", ...event });
@@ -92,7 +92,7 @@ export async function runDrillScenario(ports: DrillPorts, options: DrillRunOptio
     await load?.stop().catch((error: unknown) => tell({ what: "note", text: whatOf(error) }));
     tell({ what: "load-ended" });
     await observer.stop();
-    await log.close();
+    log.close();
   }
   if (!interrupted) await lastLook(ports, folder);
   return { interrupted, left };
