@@ -4,11 +4,8 @@ import { anyArguments, flag, option, optionalArgument, short } from "./parameter
 import { duration, milliseconds, number, whole } from "./values.ts";
 import { labVerb, type Verb } from "./verb.ts";
 
-/** A line of `--help` for each fault. */
-const EXAMPLES = FAULT_NAMES.map((name) => {
-  const { about, example } = FAULT_WORDS[name];
-  return `${`fault cluster ${name} ${example}`.padEnd(56)}  ${about}`;
-});
+/** What each fault is takes more than a line of `--help`: `--list` says it. */
+const EXAMPLES = FAULT_NAMES.map((name) => `fault cluster ${name} ${FAULT_WORDS[name].example}`);
 
 /** The verbs that break a lab and repair it. */
 export const FAULT_VERBS: readonly Verb[] = [
@@ -20,7 +17,9 @@ export const FAULT_VERBS: readonly Verb[] = [
       interrupted: "stops",
       arguments: {
         fault: optionalArgument(`${oneOf(FAULT_NAMES)} (default: say what is open)`),
-        targets: anyArguments("hosts, instances or roles at that moment; of a partition one side or two, each a list with commas"),
+        targets: anyArguments(
+          "hosts, instances or roles at that moment; of a partition one side or two, each a list with commas, on netns also with `client`",
+        ),
       },
       options: {
         list: flag("say of each fault what it takes and how it is undone, and which roles there are"),
@@ -35,7 +34,11 @@ export const FAULT_VERBS: readonly Verb[] = [
         by: option("<seconds>", "by how much the clock jumps (default: 60)", number),
         yes: short("-y", flag("do not ask, where the lab is not marked as disposable")),
       },
-      examples: ["fault cluster                                             what is open", ...EXAMPLES],
+      examples: [
+        "fault cluster           what is open",
+        "fault cluster --list    what each fault does, and which roles there are",
+        ...EXAMPLES,
+      ],
       json: "what was done to whom, between which moments and until when; or the faults that are open, or those that there are",
     },
     async () => (await import("./verbs/fault.ts")).fault,

@@ -7,7 +7,7 @@ export function unknownFault(name: string, known: readonly string[]): LabError {
     code: "fault.unknown-fault",
     kind: "usage",
     what: `There is no fault "${name}"${didYouMean(name, known) || "."}`,
-    next: `The faults are: ${known.join(", ")}. What each does: redis-lab fault --help`,
+    next: `The faults are: ${known.join(", ")}. What each does: redis-lab fault LAB --list`,
   });
 }
 
@@ -39,13 +39,23 @@ export function targetCannot(fault: string, target: string, needs: string, other
   });
 }
 
+/** A fault that takes the same thing is not undone. */
+export function openAlready(fault: string, open: string, touched: readonly string[], lab: string): LabError {
+  return new LabError({
+    code: "fault.open-already",
+    kind: "refused",
+    what: `${fault} can't be made on ${touched.join(", ")}: ${open} is not undone there, and the end of one would end the other too.`,
+    next: `Undo it: redis-lab heal ${lab}`,
+  });
+}
+
 /** A host lacks it. Nothing was noted down or made anywhere. */
-export function hostCannot(fault: string, host: string, why: string): LabError {
+export function hostCannot(lab: string, fault: string, host: string, why: string): LabError {
   return new LabError({
     code: "fault.host-cannot",
     kind: "refused",
     what: `${fault} can't be made on ${host}: ${why}.`,
-    next: "Nothing was made on any host. See what the fault needs: redis-lab fault --help",
+    next: `Nothing was made on any host. See what the fault needs: redis-lab fault ${lab} --list`,
   });
 }
 
@@ -55,6 +65,24 @@ export function noBus(layout: string): LabError {
     kind: "usage",
     what: `--bus-only: the layout ${layout} has no bus.`,
     next: "Leave it out, or take a lab with a cluster.",
+  });
+}
+
+export function clientLeftOut(option: string): LabError {
+  return new LabError({
+    code: "fault.client-left-out",
+    kind: "usage",
+    what: `client is named as a side, and ${option} leaves the lab's clients out.`,
+    next: "Leave one of them out.",
+  });
+}
+
+export function noClient(): LabError {
+  return new LabError({
+    code: "fault.no-client",
+    kind: "refused",
+    what: "client: clients of the lab may be anywhere on this target.",
+    next: "The target netns gives them an address: --target netns",
   });
 }
 

@@ -25,6 +25,13 @@ const TRIES = 120;
 const HEADER = `LC_ALL=C; export LC_ALL
 PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH`;
 
+/** `born`: which start of this host it is. A container has that of its first process. `over FOLDER`: whether the host started since, which ended the fault. */
+const OVER = raw(`born() {
+  IFS= read -r boot < /proc/sys/kernel/random/boot_id; q=; if [ -r /proc/1/stat ]; then IFS= read -r q < /proc/1/stat; fi
+  set -- \${q##*) }; printf '%s %s\\n' "$boot" "\${20}"
+}
+over() { [ -r "$1/born" ] && [ "$(cat "$1/born")" != "$(born)" ]; }`);
+
 /** The unit of the timer, where systemd has one. */
 export function timerUnit(id: string): string {
   return `redis-lab-fault-${id}`;
@@ -36,10 +43,11 @@ function healFile(folder: string, id: string): string {
 f=${folder}; why=\${1:-heal}
 if [ ! -d "$f" ]; then exit 0; fi
 ${SAME_PROCESS}
-exec 9>"$f/lock"
+${OVER}
+undo() {
 if command -v flock >/dev/null 2>&1; then flock -w 400 9 || exit 1; fi
 if [ ! -e "$f/undo" ]; then exit 0; fi
-why=$why f=$f sh "$f/undo" 9>&- || exit 1
+if ! over "$f"; then why=$why f=$f sh "$f/undo" 9>&- || exit 1; fi
 if [ "$why" != timer ] && [ -r "$f/timer" ]; then
   read -r p s b < "$f/timer"; IFS= read -r boot < /proc/sys/kernel/random/boot_id
   started=$s
@@ -47,7 +55,10 @@ if [ "$why" != timer ] && [ -r "$f/timer" ]; then
 fi
 if [ -d /run/systemd/system ]; then systemctl stop ${`${timerUnit(id)}.timer`} >/dev/null 2>&1; fi
 rm -rf -- "$f"; rmdir -- "\${f%/*}" "\${f%/*/*}" 2>/dev/null
-exit 0`;
+exit 0
+}
+{ undo; } 9<"$f/lock"
+if [ -d "$f" ]; then exit 1; fi`;
 }
 
 /** What waits for the deadline where systemd does not, and what systemd starts: it tries until it was healed. */
@@ -70,9 +81,14 @@ done`;
 /**
  * Notes a fault down and arms its timer; nothing is made yet. The timer is systemd's, and where there is none a process of our own in a session of its own.
  *
- * @param seconds until the host heals itself; undefined: nothing but `heal` undoes it
+ * @param timing seconds until the host heals itself; undefined: nothing but `heal` undoes it. Whether there may be a systemd, and whether a start of the host ends the fault
  */
-export function noteScript(folder: string, note: FaultNote, part: HostPart, seconds: number | undefined, systemd: boolean): string {
+export function noteScript(
+  folder: string,
+  note: FaultNote,
+  part: HostPart,
+  { seconds, systemd, endsWithHost }: { readonly seconds: number | undefined; readonly systemd: boolean; readonly endsWithHost: boolean },
+): string {
   const arm =
     seconds === undefined
       ? ""
@@ -84,8 +100,10 @@ if [ -z "$armed" ]; then
 fi`;
   return sh`umask 077
 f=${folder}
-mkdir -p -- "\${f%/*}" && mkdir -- "$f.new" || exit 1
-printf '%s\n' ${JSON.stringify(note)} > "$f.new/about" && printf '%s\n' ${part.undo ?? ":"} > "$f.new/undo" && printf '%s\n' ${healFile(folder, note.id)} > "$f.new/heal" && printf '%s\n' ${timerFile(folder)} > "$f.new/wait" || exit 1
+${OVER}
+n=0; until mkdir -p -- "\${f%/*}" && mkdir -- "$f.new"; do n=$((n+1)); if [ "$n" -gt 20 ]; then exit 1; fi; done
+${raw(endsWithHost ? sh`born > "$f.new/born" || exit 1` : "")}
+printf '%s\n' ${JSON.stringify(note)} > "$f.new/about" && printf '%s\n' ${part.undo ?? ":"} > "$f.new/undo" && printf '%s\n' ${healFile(folder, note.id)} > "$f.new/heal" && printf '%s\n' ${timerFile(folder)} > "$f.new/wait" && : > "$f.new/lock" || exit 1
 sync -f "$f.new/undo" 2>/dev/null
 mv -- "$f.new" "$f" || exit 1
 ${raw(arm)}
@@ -95,42 +113,54 @@ ${raw(arm)}
 /** Makes a fault that was noted down. One that was healed in the meantime is not made, or undone at once. */
 export function makeScript(folder: string, part: HostPart): string {
   const undo = part.undo ?? ":";
-  // What has no undo is over when it was made.
-  const over =
+  // Without flock it may have been healed while it was made.
+  const late =
     part.undo === undefined
-      ? sh`rm -rf -- "$f"; rmdir -- "\${f%/*}" "\${f%/*/*}" 2>/dev/null`
+      ? ""
       : sh`if [ ! -d "$f" ]; then why=heal; (${raw(undo)}
-); exit ${HEALED}; fi`;
+) 9>&-; exit ${HEALED}; fi`;
+  // What has no undo is over when it was made.
+  const over = part.undo === undefined ? sh`rm -rf -- "$f"; rmdir -- "\${f%/*}" "\${f%/*/*}" 2>/dev/null` : "";
   return sh`umask 077
 f=${folder}
 if [ ! -d "$f" ]; then exit ${HEALED}; fi
+make() {
+if command -v flock >/dev/null 2>&1; then flock -w 50 9 || exit 1; fi
+if [ ! -d "$f" ]; then exit ${HEALED}; fi
 (${raw(part.make)}
 ) 9>&- </dev/null; rc=$?
+${raw(late)}
 if [ "$rc" != 0 ]; then exit "$rc"; fi
-echo made
 ${raw(over)}
-exit 0`;
+echo made
+exit 0
+}
+{ make; } 9<"$f/lock"
+exit ${HEALED}`;
 }
 
 /** Heals what is open of a lab on a host, the newest first. One line for each: `healed` or `failed`, and its id. @param ids of faults; empty for all */
 export function healScript(faults: string, ids: readonly string[], why: "heal" | "down"): string {
-  return sh`rc=0
+  return sh`${OVER}
+rc=0
 for f in $(ls -1t -- ${faults} 2>/dev/null); do
   case $f in *[!0-9a-f]* | '') continue ;; esac
   ${raw(ids.length === 0 ? "" : sh`case ${` ${ids.join(" ")} `} in *" $f "*) ;; *) continue ;; esac`)}
   about=; if [ -r ${faults}"/$f/about" ]; then IFS= read -r about < ${faults}"/$f/about"; fi
-  if said=$(sh ${faults}"/$f/heal" ${why} 2>&1 </dev/null); then printf 'healed %s\n' "$about"; else printf 'failed %s %s\n' "$f" "$(printf '%s' "$said" | tail -n 1)"; rc=1; fi
+  was=open; if over ${faults}"/$f"; then was=over; fi
+  if said=$(sh ${faults}"/$f/heal" ${why} 2>&1 </dev/null); then if [ "$was" = open ]; then printf 'healed %s\n' "$about"; fi; else printf 'failed %s %s\n' "$f" "$(printf '%s' "$said" | tail -n 1)"; rc=1; fi
 done
-rm -rf -- ${faults}/*.new
+find ${faults} -maxdepth 1 -name '*.new' -mmin +1 -exec rm -rf -- {} + 2>/dev/null
 exit "$rc"`;
 }
 
 /** Lists what is open of a lab on a host: `@ armed|overdue|alone` and the line about it. */
 export function listScript(faults: string): string {
   return sh`${SAME_PROCESS}
+${OVER}
 IFS= read -r boot < /proc/sys/kernel/random/boot_id
 for f in ${faults}/*/; do
-  f=\${f%/}; if [ ! -r "$f/about" ]; then continue; fi
+  f=\${f%/}; if [ ! -r "$f/about" ] || over "$f"; then continue; fi
   armed=alone; id=\${f##*/}
   if [ -r "$f/timer" ]; then read -r p st b < "$f/timer"; if [ "$b" = "$boot" ] && same "$p" "$st"; then armed=armed; fi; fi
   if [ "$armed" = alone ] && [ -d /run/systemd/system ] && systemctl -q is-active "redis-lab-fault-$id.timer" 2>/dev/null; then armed=armed; fi

@@ -45,6 +45,8 @@ export interface FaultContext {
   readonly touched: readonly TouchedHost[];
   /** Of a partition the second side; of what cuts hosts off, all others. */
   readonly others: readonly PlacedHost[];
+  /** The other side sends what is lost one way: of a partition whose first side has the clients, which have no host for the rules. @default false */
+  readonly reversed?: boolean;
   /** Address of the lab's own clients, where the target gives them one. */
   readonly clients: readonly string[];
   readonly options: FaultOptions;
@@ -94,5 +96,9 @@ export interface FaultRow {
   readonly programs?: string;
   /** How it is undone: one line, for people. */
   readonly undone: string;
+  /** What it takes for itself: of faults with the same word, one can be open on an instance or host, as the undo of the first would end the second one too, or the other way about. @default nothing */
+  readonly takes?: string;
+  /** It outlives a start of the host. @default a start of the host ends it */
+  readonly outlivesHost?: boolean;
   readonly plan: (context: FaultContext) => readonly HostPart[];
 }

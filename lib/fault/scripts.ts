@@ -31,6 +31,23 @@ export function continueScript(instances: readonly TouchedInstance[]): string {
 ${raw(each.join("\n"))}`;
 }
 
+/** Notes down in the folder of the fault that these processes were ended, so that an undo knows what to wait for. */
+export const ENDED = sh`: > "$f/ended"`;
+
+/** Starts what was ended, once that has ended: a server that still saves would be taken for one that runs, and one that still dies has the port. Nothing is started where the lab is about to be stopped. */
+export function startAgainScript(placement: Placement, host: PlacedHost, instances: readonly TouchedInstance[]): string {
+  const live = instances.filter(({ process }) => process !== undefined);
+  const start = startScript(
+    placement,
+    host,
+    live.map(({ instance }) => instance),
+  );
+  return unlessDown(sh`if [ -e "$f/ended" ]; then
+${raw(untilGoneScript(live))}
+fi
+${raw(start)}`);
+}
+
 /** Waits until these processes have ended, ten seconds at most. */
 export function untilGoneScript(instances: readonly TouchedInstance[]): string {
   const each = running(instances).map(
@@ -59,7 +76,7 @@ export function endScript({ capabilities, lab }: Placement, host: PlacedHost, on
 }
 
 /** Starts those that do not run, side by side, as `up` would: a crashed one asks the copies of its data first. Under systemd that goes on when the script has ended. */
-export function startScript(placement: Placement, host: PlacedHost, instances: readonly PlacedInstance[]): string {
+function startScript(placement: Placement, host: PlacedHost, instances: readonly PlacedInstance[]): string {
   const { capabilities, lab } = placement;
   const each = instances.map((instance) => {
     if (capabilities.supervisor === "systemd") {

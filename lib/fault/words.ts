@@ -1,7 +1,7 @@
 /** What `--help` says of each fault: what it does, in one line without a full stop, and what stands behind its name in an example. The rest is its row (faults.ts), which is loaded when one is made. */
 export const FAULT_WORDS = {
   kill: {
-    about: "the process ends without saving (SIGKILL); with --for it stays down that long, also under systemd",
+    about: "the process ends without saving (SIGKILL); with `--for` it stays down that long, also under systemd",
     example: "master-of:slot:5000",
   },
   stop: { about: "the process saves and ends (SIGTERM), and no role is handed over before", example: "redis-28:6379" },
@@ -21,7 +21,7 @@ export const FAULT_WORDS = {
   },
   partition: {
     about: "two sides do not reach each other; without a second side it is all other hosts",
-    example: "redis-18,redis-58 redis-28,redis-38 --for 1m",
+    example: "redis-18,redis-58 redis-28 --for 1m",
   },
   isolate: { about: "a host reaches no other host of the lab, and none reaches it", example: "master-of:slot:5000 --keep-clients" },
   loss: { about: "packets between a host and the others of the lab are lost by chance", example: "redis-28 --percent 20" },

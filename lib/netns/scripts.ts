@@ -89,7 +89,7 @@ echo ${namespace.name}
 fi`,
   );
   const sizes = disks.map(
-    (disk) => sh`if mountpoint -q ${disk.folder}; then mount -o ${`remount,size=${disk.bytes}`} ${disk.folder}
+    (disk) => sh`if mountpoint -q ${disk.folder}; then mount -o ${`remount,size=${disk.bytes}`} redis-lab ${disk.folder}
 else
 ${raw(diskCommands(disk))}
 fi`,

@@ -1,5 +1,5 @@
 import { sh } from "../connection/quote.ts";
-import { unknownTarget, wrongCount } from "../fault/errors.ts";
+import { noClient, unknownTarget, wrongCount } from "../fault/errors.ts";
 import type { FaultRow } from "../fault/row.ts";
 import { isRole, type Resolved, resolveTarget, type SeenInstance, type SeenLab } from "../fault/targets.ts";
 import { type PlacedHost, placedInstances } from "../lab/placement.ts";
@@ -17,7 +17,14 @@ export interface Sides {
   }[];
   /** The second side of a partition; all hosts of the lab where there is none. */
   readonly others: readonly PlacedHost[];
+  /** The lab's clients are named: they belong to `others`, as no host of theirs takes rules. */
+  readonly client: boolean;
+  /** `others` was named first. */
+  readonly reversed: boolean;
 }
+
+/** The side of a partition that has the lab's clients. */
+const CLIENT = "client";
 
 /** The words of one side: several words, or one with commas. */
 const wordsOf = (targets: readonly string[]) => targets.flatMap((each) => each.split(",")).filter((word) => word !== "");
@@ -28,35 +35,42 @@ export function hostsNamed(targets: readonly string[]): readonly string[] | unde
   return words.some(isRole) ? undefined : [...new Set(words.map((word) => word.split(":")[0] ?? ""))];
 }
 
-/** @throws LabError `fault.unknown-target`, `fault.no-such-role-now`, `fault.wrong-targets` */
-export async function resolveSides(session: Session, fault: string, row: FaultRow, targets: readonly string[]): Promise<Sides> {
+/** @param hasClients whether the target gives the lab's clients an address @throws LabError `fault.unknown-target`, `fault.no-such-role-now`, `fault.wrong-targets`, `fault.no-client` */
+export async function resolveSides(
+  session: Session,
+  fault: string,
+  row: FaultRow,
+  targets: readonly string[],
+  hasClients: boolean,
+): Promise<Sides> {
   const { placement } = session;
-  const [first = [], second, ...more] = row.of === "sides" ? targets.map((target) => wordsOf([target])) : [wordsOf(targets)];
-  if (first.length === 0) throw wrongCount(fault, "a target", 0);
+  const isClient = (word: string) => row.of === "sides" && word === CLIENT && placement.hosts.every(({ name }) => name !== CLIENT);
+  const given = row.of === "sides" ? targets.map((target) => wordsOf([target])) : [wordsOf(targets)];
+  const clientAt = given.findIndex((words) => words.some(isClient));
+  const client = clientAt >= 0;
+  if (client && !hasClients) throw noClient();
+  const [first = [], second, ...more] = given.map((words) => words.filter((word) => !isClient(word)));
+  if ((given[0] ?? []).length === 0) throw wrongCount(fault, "a target", 0);
   if (more.length > 0) throw wrongCount(fault, "one side or two, each a list with commas", targets.length);
+  if (given.every((words) => words.some(isClient)) && given.length > 1) throw onBothSides(CLIENT);
   const seen = await seenLab(session, [...first, ...(second ?? [])]);
-  const touched = touchedBy(
-    session,
-    row,
-    first.map((word) => ({ word, resolved: resolveTarget(word, seen) })),
-  );
-  const hosts = (words: readonly string[]) => {
-    const names = new Set(words.flatMap((word) => hostsOf(resolveTarget(word, seen))));
-    return placement.hosts.filter(({ name }) => names.has(name));
-  };
-  const names = new Set(touched.map(({ host }) => host.name));
-  if (second === undefined) {
-    // The hosts of one side still reach each other; one that is isolated reaches nobody.
-    const others = row.of === "sides" ? placement.hosts.filter(({ name }) => !names.has(name)) : placement.hosts;
-    if (row.of === "sides" && others.length === 0)
-      throw unknownTarget(targets.join(" "), "it is the whole lab, so that there is no other side", "Name fewer hosts.");
-    return { touched, others };
-  }
-  const others = hosts(second);
-  const both = others.find(({ name }) => names.has(name));
-  if (both !== undefined) throw unknownTarget(both.name, "it is on both sides", "Name it on one of them.");
-  return { touched, others };
+  const resolve = (words: readonly string[]) => words.map((word) => ({ word, resolved: resolveTarget(word, seen) }));
+  const sides = [first, second].map((words) => words && new Set(resolve(words).flatMap(({ resolved }) => hostsOf(resolved))));
+  const [ofFirst = new Set<string>(), ofSecond] = sides;
+  if (row.of !== "sides") return { touched: touchedBy(session, row, resolve(first)), others: placement.hosts, client, reversed: false };
+  const rest = placement.hosts.filter(({ name }) => (ofSecond === undefined ? !ofFirst.has(name) : ofSecond.has(name)));
+  if (rest.length === 0 && clientAt !== 1)
+    throw unknownTarget(targets.join(" "), "it is the whole lab, so that there is no other side", "Name fewer hosts.");
+  const both = rest.find(({ name }) => ofFirst.has(name));
+  if (both !== undefined) throw onBothSides(both.name);
+  // The hosts of one side still reach each other. The clients have no host that takes rules: those of the other side do.
+  const reversed = clientAt === 0;
+  const hosts = placement.hosts.filter(({ name }) => ofFirst.has(name));
+  const [ours, theirs] = reversed ? [rest, hosts] : [hosts, rest];
+  return { touched: ours.map((host) => ({ host, only: undefined })), others: theirs, client, reversed };
 }
+
+const onBothSides = (name: string) => unknownTarget(name, "it is on both sides", "Name it on one of them.");
 
 const hostOf = (instance: string) => instance.split(":")[0] ?? "";
 

@@ -76,7 +76,9 @@ export async function injectFault(session: Session, request: FaultRequest): Prom
   const { placement, lab, target, paths } = session;
   const { name, row } = rowOf(request.fault);
   assertOptions(name, row, request);
-  const sides = await resolveSides(session, name, row, request.targets);
+  const clients = clientsOf(session);
+  const sides = await resolveSides(session, name, row, request.targets, clients.length > 0);
+  if (sides.client) assertClient(request);
   const touched = await allEnded(sides.touched.map(({ host, only }) => look(session, host, only)));
   const ids = touched.flatMap(({ instances }) => instances.map(({ instance }) => instance.id));
   if (row.of === "instances" && touched.every(({ instances }) => instances.every(({ process }) => process === undefined)))
@@ -84,19 +86,21 @@ export async function injectFault(session: Session, request: FaultRequest): Prom
   const forMs = request.forMs ?? row.defaultMs;
   const id = randomBytes(4).toString("hex");
   const options = request.options ?? {};
-  const context: FaultContext = { id, placement, touched, others: sides.others, clients: clientsOf(session), options, forMs };
+  const context: FaultContext = { id, placement, touched, others: sides.others, reversed: sides.reversed, clients, options, forMs };
   const parts = row.plan(context);
+  const names = row.of === "instances" ? ids : touched.map(({ host }) => host.name);
   await assertPossible(session, name, parts);
+  await assertFree(session, name, row, names, parts);
   const begun = new Date();
   const undoable = parts.some(({ undo }) => undo !== undefined);
   const until = forMs === undefined || !undoable ? undefined : new Date(begun.getTime() + forMs).toISOString();
-  const names = row.of === "instances" ? ids : touched.map(({ host }) => host.name);
   const note = { id, fault: name, lab: lab.name, touched: names, begun: begun.toISOString(), ...(until !== undefined && { until }) };
   await remember(paths, { ...note, hosts: parts.map(({ host }) => host) });
   const systemd = placement.capabilities.supervisor === "systemd";
   const seconds = until === undefined || forMs === undefined ? undefined : Math.max(1, Math.ceil(forMs / 1000));
+  const timing = { seconds, systemd, endsWithHost: row.outlivesHost !== true };
   await everywhere(session, name, id, parts, async (part, folder) => {
-    const result = await runOn(session, part.host, noteScript(folder, note, part, seconds, systemd), "note the fault down");
+    const result = await runOn(session, part.host, noteScript(folder, note, part, timing), "note the fault down");
     if (result.exitCode !== 0) throw failed(name, part.host, result);
   });
   for (const each of names) session.access.drop(each);
@@ -154,6 +158,12 @@ function assertOptions(name: string, row: FaultRow, { options = {}, forMs }: Fau
   if (forMs !== undefined && row.noDuration !== undefined) throw refused.noDuration(name, row.noDuration);
 }
 
+/** @throws LabError `fault.client-left-out` */
+function assertClient({ options = {} }: FaultRequest): void {
+  const left = (["keepClients", "busOnly"] as const).find((key) => options[key] === true);
+  if (left !== undefined) throw refused.clientLeftOut(OPTION_WORDS[left]);
+}
+
 /** Looks at a host, and proves that what is to be touched there is the lab's. */
 async function look(session: Session, host: PlacedHost, only: readonly string[] | undefined): Promise<TouchedHost> {
   const { placement, lab, connections, unreachable } = session;
@@ -181,10 +191,37 @@ async function assertPossible(session: Session, fault: string, parts: readonly H
     parts.map(async ({ host, check }) => {
       if (check === undefined) return;
       const result = await runOn(session, host, check, "look whether the fault can be made");
-      if (result.exitCode === CANNOT) throw refused.hostCannot(fault, host, lastLines({ stdout: result.stdout, stderr: "" }, 1));
+      if (result.exitCode === CANNOT)
+        throw refused.hostCannot(session.lab.name, fault, host, lastLines({ stdout: result.stdout, stderr: "" }, 1));
       if (result.exitCode !== 0) throw failed(fault, host, result);
     }),
   );
+}
+
+/** @throws LabError `fault.open-already` */
+async function assertFree(
+  session: Session,
+  fault: string,
+  row: FaultRow,
+  names: readonly string[],
+  parts: readonly HostPart[],
+): Promise<void> {
+  const { takes } = row;
+  if (takes === undefined) return;
+  await allEnded(
+    parts.map(async ({ host }) => {
+      for (const open of await faultsOn(session, findHost(session.placement, host))) {
+        const both = open.touched.filter((each) => names.includes(each));
+        if (both.length > 0 && isFaultName(open.fault) && FAULTS[open.fault].takes === takes)
+          throw refused.openAlready(fault, open.fault, both, session.lab.name);
+      }
+    }),
+  );
+}
+
+async function faultsOn(session: Session, { name, paths }: PlacedHost): Promise<readonly OpenOnHost[]> {
+  const result = await runOn(session, name, listScript(faultsFolder(paths, session.lab.name)), "look for faults");
+  return parseList(result.stdout);
 }
 
 /** One round on all hosts at once. Where it fails on one, what was made is undone everywhere. */
@@ -270,17 +307,20 @@ export async function healFaults(
         failures.set(host, unreachable.get(host)?.what ?? "it is not reached");
   for (const { id, hosts: where } of begun) if (!where.some((host) => failures.has(host))) await forget(paths, id);
   for (const each of healed.values()) for (const name of each.touched) session.access.drop(name);
-  return { healed: [...healed.values()], failures: [...failures].map(([host, error]) => ({ host, error })) };
+  const inOrder = ({ hosts: on, ...rest }: HealedFault) => ({
+    ...rest,
+    hosts: hosts.map(({ name }) => name).filter((name) => on.includes(name)),
+  });
+  return { healed: [...healed.values()].map(inOrder), failures: [...failures].map(([host, error]) => ({ host, error })) };
 }
 
 /** The faults of a lab that are not undone, as the hosts have them; those of hosts that can't be asked as this computer remembers them. Changes nothing. */
 export async function openFaults(session: Session): Promise<readonly OpenFault[]> {
-  const { placement, lab, connections, paths } = session;
+  const { placement, connections, paths } = session;
   const begun = await begunFaults(paths);
   const hosts = placement.hosts.filter(({ name }) => connections.has(name));
   const asked = await allSettledLimited(hosts, HOST_CONCURRENCY * 4, async (host) => {
-    const result = await runOn(session, host.name, listScript(faultsFolder(host.paths, lab.name)), "look for faults");
-    return parseList(result.stdout).map((note) => ({ host: host.name, note }));
+    return (await faultsOn(session, host)).map((note) => ({ host: host.name, note }));
   });
   session.signal?.throwIfAborted();
   const found = asked.flatMap((result) => (result.status === "fulfilled" ? result.value : []));

@@ -1,4 +1,3 @@
-import { oneOf } from "../base/list.ts";
 import { moment } from "../base/text.ts";
 import { FAULTS } from "../fault/faults.ts";
 import { TARGET_FORMS } from "../fault/targets.ts";
@@ -17,6 +16,7 @@ export interface ListedFault {
   readonly targets: readonly string[];
   /** What a host needs for it, beyond what redis-lab always needs. */
   readonly needs: string | undefined;
+  /** How it is undone, and when. */
   readonly undone: string;
   /** Milliseconds; undefined where only `heal` ends it, or nothing is to be ended. */
   readonly defaultMs: number | undefined;
@@ -24,21 +24,27 @@ export interface ListedFault {
 
 export function listFaults(): readonly ListedFault[] {
   return FAULT_NAMES.map((fault) => {
-    const { of, needs, programs, undone, defaultMs } = FAULTS[fault];
+    const { of, needs, programs, undone: how, defaultMs, noDuration } = FAULTS[fault];
+    const when = defaultMs === undefined ? "by `redis-lab heal LAB` or after `--for`" : `after ${defaultMs / 1000} s unless \`--for\``;
+    const undone = noDuration === undefined ? `${how}, ${when}` : how;
     const targets = TARGET_NAMES.filter((target) => needs === undefined || needs.has(TARGETS[target]));
     return { fault, about: FAULT_WORDS[fault].about, of, targets, needs: programs, undone, defaultMs };
   });
 }
 
+const CLIENTS = { form: "client", about: "the lab's clients, on netns: of a partition alone" };
+
 export function formatFaultList(faults: readonly ListedFault[]): string {
   return [
-    ...faults.flatMap(({ fault, about, targets, needs, undone, defaultMs }) => [
-      `${fault}: ${about}`,
-      `    on ${oneOf(targets)}${needs === undefined ? "" : `, with ${needs}`}; undone: ${undone}, ${defaultMs === undefined ? "by `redis-lab heal LAB` or after --for" : `after ${defaultMs / 1000} s unless --for`}`,
+    ...faults.flatMap(({ fault, about, targets, needs, undone }) => [
+      fault,
+      `    ${about}`,
+      `    targets: ${targets.join(", ")}${needs === undefined ? "" : `; it needs ${needs}`}`,
+      `    undone: ${undone}`,
     ]),
     "",
     "Roles at that moment, as targets:",
-    ...TARGET_FORMS.map(({ form, about }) => `    ${form.padEnd(22)} ${about}`),
+    ...[...TARGET_FORMS, CLIENTS].map(({ form, about }) => `${form.padEnd(22)} ${about}`),
   ].join("\n");
 }
 

@@ -1,6 +1,7 @@
 import { copyFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import type { UserIds } from "../../lib/base/process.ts";
 import { waitFor } from "../../lib/base/wait.ts";
 import type { ExecReport } from "../../lib/operations/exec.ts";
 import type { FaultReport } from "../../lib/operations/fault-verbs.ts";
@@ -10,13 +11,15 @@ import { makeProject, smallReplication, type TestProject } from "../support/proj
 // Faults of the network on namespaces, as an ordinary user makes them: what no longer reaches whom, that redis-lab itself still sees everything, and that the traffic of others on the same hosts passes.
 
 const BYSTANDER = 7777;
-const lab = smallReplication({ name: "net", disposable: true });
+/** Where the tests run as root, the command line runs as another user. */
+const PLAIN: UserIds | undefined = process.getuid?.() === 0 ? { uid: 61_100, gid: 61_100 } : undefined;
+const lab = smallReplication({ name: "net", disposable: true, netns: { disk: "32mb" } });
 const HOSTS = ["redis-18", "redis-28", "redis-38"] as const;
 const addressOf = (host: string) => lab.hosts.find(({ name }) => name === host)?.address ?? "";
 let project: TestProject;
 
 beforeAll(async () => {
-  project = await makeProject();
+  project = await makeProject({ user: PLAIN });
   await project.write(lab);
   await project.ok(["up", lab.name, "--target", "netns"]);
   const others = join(project.folder, "others");
@@ -36,7 +39,7 @@ afterAll(async () => {
 });
 afterEach(async () => {
   await project.ok(["heal", lab.name]);
-  // Nothing of it is left on any host, and everybody reaches everybody.
+  // Nothing of it is left on any host, and every host reaches every other.
   for (const { stdout } of await everywhere("nft list tables")) expect(stdout).not.toContain("redis_lab_");
   for (const to of HOSTS) for (const answer of Object.values(await pings(to, 6379))) expect(answer).toMatch(ANSWERS);
 });
@@ -58,6 +61,12 @@ async function made(...words: readonly string[]): Promise<FaultReport> {
   const report = JSON.parse((await project.ok(["fault", lab.name, ...words, "--json"])).stdout) as FaultReport;
   for (const to of HOSTS) expect(await pings(to, BYSTANDER)).toEqual(Object.fromEntries(HOSTS.map((host) => [host, "PONG"])));
   return report;
+}
+
+/** What the lab's clients hear from a port of a host within two seconds. */
+async function clientPing(to: string): Promise<string> {
+  const ping = `timeout 2 '${project.folder}/others/redis-cli' -h ${addressOf(to)} -p 6379 ping 2>&1; :`;
+  return (await project.run(["shell", lab.name, "--", "sh", "-c", ping])).stdout.trim();
 }
 
 async function states(): Promise<readonly string[]> {
@@ -104,4 +113,47 @@ test("power-off: silence, then nothing runs; and back", async () => {
     },
     { what: "redis-28 to be back", timeoutMs: 120_000 },
   );
+});
+
+test("client: the lab's clients are a side of their own, or on one", async () => {
+  expect((await made("partition", "redis-18", "client", "--for", "10m")).says.join()).toMatch(
+    /between redis-18 and the lab's clients is dropped/,
+  );
+  expect([await clientPing("redis-18"), await clientPing("redis-28")]).toEqual(["", expect.stringMatching(ANSWERS)]);
+  expect((await pings("redis-18", 6379))["redis-28"]).toMatch(ANSWERS);
+  await project.ok(["heal", lab.name]);
+  await made("partition", "redis-18,client", "--for", "10m");
+  expect([await clientPing("redis-18"), await clientPing("redis-28"), await clientPing("redis-38")]).toEqual([
+    expect.stringMatching(ANSWERS),
+    "",
+    "",
+  ]);
+  expect(await pings("redis-18", 6379)).toMatchObject({ "redis-18": expect.stringMatching(ANSWERS), "redis-28": "", "redis-38": "" });
+  expect((await pings("redis-28", 6379))["redis-38"]).toMatch(ANSWERS);
+});
+
+test.each([
+  [["redis-18,client", "client"], 64, /client: it is on both sides/],
+  [["redis-18", "client", "--keep-clients"], 64, /client is named as a side, and --keep-clients leaves/],
+  [["redis-18,redis-28,redis-38"], 64, /so that there is no other side/],
+] as const)("partition %j is refused", async (words, code, text) => {
+  const result = await project.run(["fault", lab.name, "partition", ...words]);
+  expect([result.code, result.stderr]).toEqual([code, expect.stringMatching(text)]);
+});
+
+test("disks of a host's own: full, read-only, and back", async () => {
+  const write = async () => {
+    const { stdout } = (await everywhere("dd if=/dev/zero of=data/tried bs=64k count=4 2>/dev/null && echo written; rm -f data/tried"))[1]!;
+    return stdout.trim();
+  };
+  expect(await write()).toBe("written");
+  await made("disk-full", "redis-28", "--for", "10m");
+  expect(await write()).toBe("");
+  expect((await project.run(["fault", lab.name, "disk-read-only", "redis-28"])).stderr).toMatch(/disk-full is not undone there/);
+  await project.ok(["heal", lab.name]);
+  expect(await write()).toBe("written");
+  await made("disk-read-only", "redis-28", "--for", "10m");
+  expect(await write()).toBe("");
+  await project.ok(["heal", lab.name]);
+  expect(await write()).toBe("written");
 });

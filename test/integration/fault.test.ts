@@ -19,23 +19,24 @@ const lab = smallCluster({
   },
 });
 const kept = smallReplication({ name: "kept" });
+const network = `${lab.network.loopback.split(".").slice(0, 3).join(".")}.`;
 let project: TestProject;
-let bystander: TestServer;
+let bystanders: readonly TestServer[];
 
 beforeAll(async () => {
   project = await makeProject();
   await project.write(lab, kept);
   await project.ok(["up", lab.name]);
-  bystander = await startServer({ address: `${lab.network.loopback.split(".").slice(0, 3).join(".")}.18`, port: 7777 });
+  bystanders = await Promise.all(lab.hosts.map(({ address }) => startServer({ address: address.replace(/^.*\./, network), port: 7777 })));
 });
 afterAll(async () => {
-  await bystander?.stop();
+  for (const bystander of bystanders ?? []) await bystander.stop();
   await project?.remove();
 });
 afterEach(async () => {
   await project.ok(["heal", lab.name]);
-  // Whoever was not meant is the same process as before, and is not stopped.
-  expect(stateOf(await readFile(`/proc/${bystander.process.pid}/stat`, "utf8"))).toBe("S");
+  // What was not meant is the same process as before, and is not stopped.
+  for (const { process } of bystanders) expect(stateOf(await readFile(`/proc/${process.pid}/stat`, "utf8"))).toMatch(/[SR]/);
 });
 
 const stateOf = (text: string) => text.slice(text.lastIndexOf(")") + 2, text.lastIndexOf(")") + 3);
@@ -181,9 +182,20 @@ describe("what is refused, with the way", () => {
     expect((await project.run(["fault", kept.name, "kill", "redis-18", "--yes"])).stderr).not.toContain("disposable");
   });
 
+  test("a second fault that takes the same thing is refused, as the end of one would end both", async () => {
+    await made("memory-full", "redis-28", "--for", "10m");
+    for (const second of ["memory-full", "hang"] as const) {
+      const { code, stderr } = await fault(second, "redis-28:6379", "--for", "10m");
+      expect([code, stderr]).toEqual(
+        second === "hang" ? [0, ""] : [1, expect.stringMatching(/memory-full is not undone there[\s\S]*heal cluster/)],
+      );
+    }
+    expect((await fault("flapping", "redis-28")).stderr).toMatch(/hang is not undone there/);
+  });
+
   test("a server of others on the port of an instance is not touched", async () => {
     await project.ok(["stop", lab.name, "redis-48:6379"]);
-    const other = await startServer({ address: bystander.address.replace(/18$/, "48"), port: 6379 });
+    const other = await startServer({ address: `${network}48`, port: 6379 });
     try {
       const { code, stderr } = await fault("kill", "redis-48:6379");
       expect([code, stderr]).toEqual([1, expect.stringContaining("nothing of the lab runs there")]);

@@ -2,16 +2,9 @@ import { SAME_PROCESS } from "../../bootstrap/process-scripts.ts";
 import { raw, sh } from "../../connection/quote.ts";
 import type { PlacedInstance } from "../../lab/placement.ts";
 import { CANNOT, type FaultContext, type FaultRow, GONE, type HostPart, type TargetNeed, type TouchedHost } from "../row.ts";
-import { signalScript, startScript, unlessDown } from "../scripts.ts";
+import { ENDED, signalScript, startAgainScript } from "../scripts.ts";
 
 // Faults of a host: its start, its disk, its memory, its clock.
-
-const startsOf = (context: FaultContext, { host, instances }: TouchedHost) =>
-  startScript(
-    context.placement,
-    host,
-    instances.flatMap(({ instance, process }) => (process === undefined ? [] : [instance])),
-  );
 
 export const reboot: FaultRow = {
   of: "hosts",
@@ -19,8 +12,7 @@ export const reboot: FaultRow = {
   defaultMs: 1_000,
   undone: "it comes back by itself",
   plan: (context) =>
-    context.touched.map((touched): HostPart => {
-      const { host, instances } = touched;
+    context.touched.map(({ host, instances }): HostPart => {
       if (context.placement.capabilities.managesHost)
         return {
           host: host.name,
@@ -31,8 +23,8 @@ export const reboot: FaultRow = {
         };
       return {
         host: host.name,
-        make: signalScript("KILL", instances),
-        undo: unlessDown(startsOf(context, touched)),
+        make: [signalScript("KILL", instances), ENDED].join("\n"),
+        undo: startAgainScript(context.placement, host, instances),
         says: [`all instances of ${host.name} killed; they start again after ${(context.forMs ?? 1_000) / 1000} s`],
       };
     }),
@@ -42,10 +34,11 @@ export const reboot: FaultRow = {
 const LARGEST_KIB = 2 * 1024 * 1024;
 
 /** A file system that is the host's own and small: mounted at its prefix or below. The disk of a computer is never one. */
-function ownDisk({ host }: TouchedHost): string {
+function ownDisk({ placement }: FaultContext, { host }: TouchedHost): string {
   const { prefix, data } = host.paths;
-  return sh`set -- $(df -Pk ${data} 2>/dev/null | sed -n 2p); size=\${2:-0}; at=\${6:-}
-case $at/ in ${`${prefix}/`}*) ;; *) echo ${`${data} is on the file system of `}"\${at:-?}"${`, which is not ${host.name}'s own: it needs a file system mounted at ${prefix} or below`}; exit ${CANNOT} ;; esac
+  const hint = placement.capabilities.network === "namespaces" ? ', as `netns: { disk: "64mb" }` in the lab gives it one' : "";
+  return sh`line=$(df -Pk ${data} 2>/dev/null | sed -n 2p); at=\${line#*% }; set -- $line; size=\${2:-0}
+case $at/ in ${`${prefix}/`}*) ;; *) echo ${`${data} is on the file system of `}"\${at:-?}"${`, which is not ${host.name}'s own: it needs a file system mounted at ${prefix} or below${hint}`}; exit ${CANNOT} ;; esac
 if [ "$size" -gt ${LARGEST_KIB} ]; then echo "the file system of $at is larger than 2 GiB"; exit ${CANNOT}; fi`;
 }
 
@@ -61,14 +54,16 @@ export const diskFull: FaultRow = {
   needs: OWN_DISK,
   programs: "a file system of at most 2 GiB, mounted at the prefix or below",
   undone: "the ballast file is removed",
+  takes: "disk",
+  outlivesHost: true,
   plan: (context) =>
     context.touched.map((touched) => {
       const { host } = touched;
       const ballast = `${host.paths.data}/.redis-lab-full-${context.id}`;
       return {
         host: host.name,
-        check: ownDisk(touched),
-        make: sh`(${raw(ownDisk(touched))}) || exit 1
+        check: ownDisk(context, touched),
+        make: sh`(${raw(ownDisk(context, touched))}) || exit 1
 free=$(df -Pk ${host.paths.data} | sed -n 2p | { read -r a b c d e; echo "$d"; })
 umask 077; fallocate -l "\${free}K" ${ballast} 2>/dev/null
 dd if=/dev/zero of=${ballast} bs=64k oflag=append conv=notrunc 2>/dev/null
@@ -80,6 +75,7 @@ dd if=/dev/zero of=${ballast} bs=512 oflag=append conv=notrunc 2>/dev/null
     }),
 };
 
+/** The mount point alone: its other options stay, among them those of a user namespace, which the kernel does not take a second time. */
 export const diskReadOnly: FaultRow = {
   of: "hosts",
   options: [],
@@ -87,16 +83,20 @@ export const diskReadOnly: FaultRow = {
   needs: OWN_DISK,
   programs: "a file system of at most 2 GiB, mounted at the prefix or below",
   undone: "it is mounted for writing again",
+  takes: "disk",
   plan: (context) =>
     context.touched.map((touched) => {
       const { host } = touched;
       const at = sh`at=$(df -Pk ${host.paths.data} | sed -n 2p | { read -r a b c d e g; echo "$g"; })`;
       return {
         host: host.name,
-        check: ownDisk(touched),
-        make: sh`(${raw(ownDisk(touched))}) || exit 1
-${raw(at)}; printf '%s\n' "$at" > "$f/mount"; mount -o remount,ro "$at"`,
-        undo: sh`if [ -r "$f/mount" ]; then IFS= read -r at < "$f/mount"; mount -o remount,rw "$at" || exit 1; fi`,
+        check: ownDisk(context, touched),
+        make: sh`(${raw(ownDisk(context, touched))}) || exit 1
+${raw(at)}; printf '%s\n' "$at" > "$f/mount"
+if ! said=$(mount -o remount,bind,ro "$at" 2>&1); then
+  case $said in *busy*) echo "a file in $at is open for writing, as that of appendonly is" ;; *) printf '%s\n' "$said" ;; esac >&2; exit 1
+fi`,
+        undo: sh`if [ -r "$f/mount" ]; then IFS= read -r at < "$f/mount"; mount -o remount,bind,rw "$at" || exit 1; fi`,
         says: [`the file system of ${host.paths.data} on ${host.name} is read-only`],
       };
     }),
@@ -115,6 +115,7 @@ export const memoryFull: FaultRow = {
   options: [],
   defaultMs: 60_000,
   undone: "maxmemory and maxmemory-policy are set back",
+  takes: "memory",
   plan: (context) =>
     context.touched.map((touched) => {
       const live = touched.instances.flatMap(({ instance, process }) => (process === undefined ? [] : [{ instance, process }]));
@@ -124,6 +125,7 @@ export const memoryFull: FaultRow = {
 ${raw(askScript(context, touched, instance))}
 was=$(ask 'CONFIG GET maxmemory' 'CONFIG GET maxmemory-policy' | grep -vx OK)
 set -- $was; if [ "$#" != 4 ]; then echo "$was" >&2; exit 1; fi
+if [ "$2" = 1 ]; then echo 'maxmemory is one byte already' >&2; exit 1; fi
 printf '%s %s\n' "$2" "$4" > "$f/memory-"${port}
 ask 'CONFIG SET maxmemory-policy noeviction' 'CONFIG SET maxmemory 1' | grep -qv OK && exit 1`;
       });
@@ -156,6 +158,7 @@ export const clock: FaultRow = {
   options: ["by"],
   defaultMs: 60_000,
   needs: OWN_CLOCK,
+  takes: "clock",
   undone: "the clock is set to what it would be, and what keeps it right is started",
   plan: (context) =>
     context.touched.map(({ host }) => {

@@ -3,7 +3,7 @@ import { portsOf } from "../../lab/instances.ts";
 import type { PlacedHost, Placement } from "../../lab/placement.ts";
 import { noBus } from "../errors.ts";
 import { CANNOT, type FaultContext, type FaultRow, type HostPart, type TargetNeed } from "../row.ts";
-import { keepDownScript, signalScript, startScript, unlessDown } from "../scripts.ts";
+import { ENDED, keepDownScript, signalScript, startAgainScript } from "../scripts.ts";
 
 // Faults of the network, made on the host itself: a table of nft of our own, or two chains of iptables, which are removed as a whole. Rules name an address and TCP ports of the lab, each time both, so that
 // SSH, the computer that runs redis-lab and whatever else is on the host are never met.
@@ -128,12 +128,15 @@ fi`;
 const namesOf = (hosts: readonly { readonly name: string }[]) => hosts.map(({ name }) => name).join(", ");
 
 /** The rules on every host that is touched, towards all others. */
-function cut({ id, placement, touched, options, others, clients }: FaultContext, verdict: PacketFate): readonly HostPart[] {
+function cut(
+  { id, placement, touched, options, others, clients, reversed = false }: FaultContext,
+  verdict: PacketFate,
+): readonly HostPart[] {
   const busOnly = options.busOnly === true;
   const ports = labPorts(placement, busOnly);
   if (busOnly && touched.every(({ host }) => ports(host).length === 0)) throw noBus(placement.lab.layout.kind);
   const alsoClients = clients.length > 0 && options.keepClients !== true && !busOnly;
-  const directions = options.oneWay === true ? (["out"] as const) : undefined;
+  const directions = options.oneWay === true ? ([reversed ? "in" : "out"] as const) : undefined;
   const end = verdict.percent === undefined ? (verdict.reject ? "is reset" : "is dropped") : `loses ${verdict.percent} of 100 packets`;
   return touched.map(({ host }) => {
     const peers = others.filter(({ name }) => name !== host.name);
@@ -147,14 +150,15 @@ function cut({ id, placement, touched, options, others, clients }: FaultContext,
       ports(host),
       directions,
     );
-    const who = `${namesOf(peers)}${alsoClients ? " and the lab's clients" : ""}`;
+    const who = [...(peers.length > 0 ? [namesOf(peers)] : []), ...(alsoClients ? ["the lab's clients"] : [])].join(" and ");
+    const way = reversed ? `from ${who} to ${host.name}` : `from ${host.name} to ${who}`;
     return {
       host: host.name,
       check: CHECK,
       make: cutScript(id, lines, verdict),
       undo: joinScript(id),
       says: [
-        `${busOnly ? "the bus of the cluster" : "what belongs to the lab"} ${directions === undefined ? `between ${host.name} and ${who}` : `from ${host.name} to ${who}`} ${end}`,
+        `${busOnly ? "the bus of the cluster" : "what belongs to the lab"} ${directions === undefined ? `between ${host.name} and ${who}` : way} ${end}`,
       ],
     };
   });
@@ -200,6 +204,7 @@ export const slow: FaultRow = {
   defaultMs: 60_000,
   needs: OWN_NETWORK,
   programs: "tc, and a kernel with netem",
+  takes: "queue",
   undone: "its queue is removed from the network card",
   plan: (context) => {
     const delay = context.options.delay ?? 100;
@@ -246,17 +251,10 @@ export const powerOff: FaultRow = {
       if (touched === undefined) return part;
       const { host, instances } = touched;
       const live = instances.filter(({ process }) => process !== undefined);
-      const started = unlessDown(
-        startScript(
-          context.placement,
-          host,
-          live.map(({ instance }) => instance),
-        ),
-      );
       return {
         ...part,
-        make: [part.make, signalScript("KILL", live), keepDownScript(context.placement, live)].join("\n"),
-        undo: [sh`(${raw(part.undo ?? ":")}) || exit 1`, started].join("\n"),
+        make: [part.make, signalScript("KILL", live), ENDED, keepDownScript(context.placement, live)].join("\n"),
+        undo: [sh`(${raw(part.undo ?? ":")}) || exit 1`, startAgainScript(context.placement, host, live)].join("\n"),
         says: [...part.says, `${live.map(({ instance }) => instance.id).join(", ") || "none of its instances"} killed`],
       };
     }),

@@ -2,7 +2,7 @@ import { startDaemonScript } from "../../bootstrap/process-scripts.ts";
 import { raw, sh } from "../../connection/quote.ts";
 import type { PlacedInstance } from "../../lab/placement.ts";
 import type { FaultContext, FaultRow, HostPart, TouchedHost, TouchedInstance } from "../row.ts";
-import { continueScript, endScript, keepDownScript, signalScript, startScript, unlessDown, untilGoneScript } from "../scripts.ts";
+import { continueScript, ENDED, endScript, keepDownScript, signalScript, startAgainScript, untilGoneScript } from "../scripts.ts";
 
 // Faults of processes. Every one of them is proven to be the lab's before, and by its start time once more in the script that touches it.
 
@@ -11,15 +11,6 @@ const perHost = (context: FaultContext, part: (touched: TouchedHost) => Omit<Hos
 
 const each = (instances: readonly TouchedInstance[], says: (instance: PlacedInstance, pid: number) => string) =>
   instances.map(({ instance, process }) => (process === undefined ? `${instance.id} did not run` : says(instance, process.pid)));
-
-const startAgain = ({ placement }: FaultContext, { host, instances }: TouchedHost) =>
-  unlessDown(
-    startScript(
-      placement,
-      host,
-      instances.flatMap(({ instance, process }) => (process === undefined ? [] : [instance])),
-    ),
-  );
 
 /** Whether something starts a killed instance again before the fault is to end. */
 const staysDown = ({ placement, forMs }: FaultContext) => placement.capabilities.supervisor === "daemon" || forMs !== undefined;
@@ -30,10 +21,12 @@ export const kill: FaultRow = {
   undone: "it is started",
   plan: (context) =>
     perHost(context, ({ host, instances }) => ({
-      make: [signalScript("KILL", instances), ...(context.forMs === undefined ? [] : [keepDownScript(context.placement, instances)])].join(
-        "\n",
-      ),
-      undo: startAgain(context, { host, instances }),
+      make: [
+        signalScript("KILL", instances),
+        ENDED,
+        ...(context.forMs === undefined ? [] : [keepDownScript(context.placement, instances)]),
+      ].join("\n"),
+      undo: startAgainScript(context.placement, host, instances),
       says: each(
         instances,
         ({ id }, pid) => `${id} killed (process ${pid})${staysDown(context) ? "" : "; systemd starts it again after some seconds"}`,
@@ -47,8 +40,8 @@ export const stop: FaultRow = {
   undone: "it is started",
   plan: (context) =>
     perHost(context, ({ host, instances }) => ({
-      make: instances.map((one) => (one.process === undefined ? ":" : endScript(context.placement, host, one))).join("\n"),
-      undo: startAgain(context, { host, instances }),
+      make: [...instances.map((one) => (one.process === undefined ? ":" : endScript(context.placement, host, one))), ENDED].join("\n"),
+      undo: startAgainScript(context.placement, host, instances),
       says: each(instances, ({ id }, pid) => `${id} stopped (process ${pid}): it saves and ends`),
     })),
 };
@@ -57,6 +50,7 @@ export const hang: FaultRow = {
   of: "instances",
   options: [],
   defaultMs: 30_000,
+  takes: "process",
   undone: "it goes on (SIGCONT)",
   plan: (context) =>
     perHost(context, ({ instances }) => ({
@@ -73,6 +67,7 @@ export const flapping: FaultRow = {
   of: "instances",
   options: ["every"],
   defaultMs: 60_000,
+  takes: "process",
   undone: "the turns end, and it goes on (SIGCONT)",
   plan: (context) =>
     perHost(context, ({ instances }) => {
