@@ -52,7 +52,22 @@ export type OperationLine =
   /** The server refused: it was not done. */
   | { readonly k: "fail"; readonly o: number; readonly t: number; readonly error: string; readonly node?: string }
   /** No answer came: it may have been done. */
-  | { readonly k: "unknown"; readonly o: number; readonly t: number; readonly error: string; readonly node?: string };
+  | { readonly k: "unknown"; readonly o: number; readonly t: number; readonly error: string; readonly node?: string }
+  /**
+   * A run of operations of one shard that were due and never sent, numbered from `o` on: each counts as failed. They have no other line and no keys. `w`: a writer of the shard; `op`: `write` for all that
+   * would have changed something, `look` for all that would have read; `from`, `to`: when the first and the last one of the run was due.
+   */
+  | {
+      readonly k: "unsent";
+      readonly o: number;
+      readonly n: number;
+      readonly t: number;
+      readonly w: number;
+      readonly op: "write" | "look";
+      readonly from: number;
+      readonly to: number;
+      readonly error: string;
+    };
 
 /** A line of `events.jsonl`: what was done to the lab, and what was seen of it. `t` is when it happened as nearly as is known, `error` by how many microseconds that may be off. */
 export interface EventLine {

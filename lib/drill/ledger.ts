@@ -2,7 +2,7 @@ import { closeSync, openSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { makeFolder } from "../base/atomic.ts";
 import { fileNotWritten } from "../base/errors.ts";
-import type { OperationKind } from "./history.ts";
+import type { OperationKind, OperationLine } from "./history.ts";
 
 /** An operation as its first line tells it. */
 export interface Invoked {
@@ -20,6 +20,9 @@ export interface Invoked {
 export type Ended =
   | { readonly k: "ok"; readonly o: number; readonly t: number; readonly v?: number | null | undefined; readonly node?: string | undefined }
   | { readonly k: "fail" | "unknown"; readonly o: number; readonly t: number; readonly error: string };
+
+/** A run of operations that were never sent, as in history.ts. */
+export type Unsent = Omit<Extract<OperationLine, { readonly k: "unsent" }>, "k">;
 
 /** Writes bytes at the end of an open file, and tells how many it took. */
 export type WriteBytes = (descriptor: number, bytes: Uint8Array, offset: number) => number;
@@ -39,6 +42,8 @@ export class Ledger {
   readonly #write: WriteBytes;
   #lines = "";
   #bytes = 0;
+  #time = -1;
+  #timeText = "";
 
   private constructor(file: string, descriptor: number, write: WriteBytes) {
     this.file = file;
@@ -68,7 +73,7 @@ export class Ledger {
     const value = v === undefined ? "" : `,"v":${v}`;
     const behind = late > 0 ? `,"late":${late}` : "";
     if (this.#lines.length > MOST_COLLECTED) this.flush();
-    this.#lines += `{"k":"invoke","o":${o},"t":${t},"w":${w},"op":"${op}","key":"${key}"${value}${behind}}\n`;
+    this.#lines += `{"k":"invoke","o":${o},"t":${this.#textOf(t)},"w":${w},"op":"${op}","key":"${key}"${value}${behind}}\n`;
   }
 
   end(ended: Ended): void {
@@ -76,8 +81,12 @@ export class Ledger {
     if (k === "ok") {
       const value = ended.v === undefined ? "" : `,"v":${ended.v}`;
       const node = ended.node === undefined ? "" : `,"node":${JSON.stringify(ended.node)}`;
-      this.#lines += `{"k":"ok","o":${o},"t":${t}${value}${node}}\n`;
+      this.#lines += `{"k":"ok","o":${o},"t":${this.#textOf(t)}${value}${node}}\n`;
     } else this.#lines += `{"k":"${k}","o":${o},"t":${t},"error":${JSON.stringify(ended.error.slice(0, LONGEST_ERROR))}}\n`;
+  }
+
+  unsent({ o, n, t, w, op, from, to, error }: Unsent): void {
+    this.#lines += `{"k":"unsent","o":${o},"n":${n},"t":${t},"w":${w},"op":"${op}","from":${from},"to":${to},"error":${JSON.stringify(error)}}\n`;
   }
 
   /** @throws LabError `file.not-written`: the disk is full, for example. Its last line may be a part then, which readers leave out. */
@@ -99,6 +108,15 @@ export class Ledger {
       at += taken;
       this.#bytes += taken;
     }
+  }
+
+  /** Many lines have the same time, and its digits are the dearest part of a line. */
+  #textOf(t: number): string {
+    if (t !== this.#time) {
+      this.#time = t;
+      this.#timeText = String(t);
+    }
+    return this.#timeText;
   }
 
   close(): void {

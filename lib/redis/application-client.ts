@@ -8,8 +8,10 @@ export interface KeyPlace {
 
 /** A client as applications use it, by node-redis: it finds the masters by itself, and follows them. It repeats no command, so that each has one outcome. */
 export interface ApplicationClient {
+  /** Sends a command about one key. Its time is counted in millionths of a second, so there is as little as can be between it and node-redis. @throws its error: outcome.ts knows what it means */
+  send(place: KeyPlace, command: string[]): Promise<unknown>;
   /** Sends commands about one key one behind the other, over one connection. @returns their replies, error replies as errors. @throws the error of the first of them: outcome.ts knows what it means */
-  send(place: KeyPlace, commands: readonly (readonly string[])[]): Promise<readonly unknown[]>;
+  sendAll(place: KeyPlace, commands: readonly (readonly string[])[]): Promise<readonly unknown[]>;
   /** `ADDRESS:PORT` to which it sends commands about this key now; undefined where it knows none. */
   nodeOf(place: KeyPlace): string | undefined;
   /** For a shard from which no answer comes: what was known of it is forgotten, and looked for again. A connection that hangs would otherwise be kept for ever. */
@@ -57,8 +59,6 @@ export function discard(client: { destroy(): unknown }): void {
 
 /** Replies of commands that were sent together; the first one's error is thrown. */
 export async function repliesOf(sent: readonly Promise<unknown>[]): Promise<readonly unknown[]> {
-  const [first] = sent;
-  if (sent.length === 1) return [await first];
   const settled = await Promise.allSettled(sent);
   const replies = settled.map((each) => (each.status === "fulfilled" ? each.value : each.reason));
   if (settled[0]?.status === "rejected") throw settled[0].reason;

@@ -55,11 +55,12 @@ export async function openClusterClient(nodes: readonly ServerAddress[], options
     }
   };
   return {
-    async send({ key, slot }, commands) {
-      const [only] = commands;
+    send: ({ key }, command) => cluster.sendCommand(key, false, command),
+    async sendAll({ key, slot }, commands) {
       const master = cluster.slots[slot]?.master;
-      if (only !== undefined && (commands.length === 1 || master === undefined)) return [await cluster.sendCommand(key, false, [...only])];
-      const node = await cluster.nodeClient(master as NonNullable<typeof master>);
+      const [first = []] = commands;
+      if (master === undefined) return [await cluster.sendCommand(key, false, [...first])];
+      const node = await cluster.nodeClient(master);
       return repliesOf(commands.map((command) => node.sendCommand([...command]))).catch((error: unknown) => {
         // Only by what it routes itself does it learn who has the slot now.
         if (error instanceof Error && error.message.startsWith("MOVED"))

@@ -86,19 +86,18 @@ class FollowedMaster {
     await this.#connect();
   }
 
-  async send(commands: readonly (readonly string[])[]): Promise<readonly unknown[]> {
+  /** @throws the error of the command */
+  send<T>(commands: (client: Client) => Promise<T>): Promise<T> {
     const client = this.#client;
     if (client === undefined || !client.isReady) {
       this.seek();
-      throw new NoMasterNow("there is no connection to a master");
+      return Promise.reject(new NoMasterNow("there is no connection to a master"));
     }
-    try {
-      return await repliesOf(commands.map((command) => client.sendCommand([...command])));
-    } catch (error) {
+    return commands(client).catch((error: unknown) => {
       // It has become a replica.
       if (error instanceof Error && error.message.startsWith("READONLY") && client === this.#client) this.forget();
       throw error;
-    }
+    });
   }
 
   /** Looks for the master again; what is under way on the old connection comes to its end or to its time-out. */
@@ -154,7 +153,8 @@ function following(masters: readonly FollowedMaster[], end: () => void): Applica
     return master;
   };
   return {
-    send: ({ shard }, commands) => of(shard).send(commands),
+    send: ({ shard }, command) => of(shard).send((client) => client.sendCommand(command)),
+    sendAll: ({ shard }, commands) => of(shard).send((client) => repliesOf(commands.map((command) => client.sendCommand([...command])))),
     nodeOf: ({ shard }) => of(shard).node,
     lookAgain: ({ shard }) => of(shard).forget(),
     close() {

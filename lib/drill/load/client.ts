@@ -38,34 +38,39 @@ export function applicationLoadClient(
   settings: Pick<LoadSettings, "size" | "ttl" | "wait" | "timeoutMs">,
 ): LoadClient {
   const { size, ttl, wait, timeoutMs } = settings;
-  const waiting = wait === undefined ? [] : [["WAIT", String(wait), String(Math.max(1, Math.floor(timeoutMs * WAIT_SHARE)))]];
-  const expiry = ttl === undefined ? [] : ["EX", String(ttl)];
-  const commandsOf = ({ kind, key, v }: Work): readonly (readonly string[])[] => {
+  const waiting = wait === undefined ? undefined : ["WAIT", String(wait), String(Math.max(1, Math.floor(timeoutMs * WAIT_SHARE)))];
+  const done: Answer = { k: "ok" };
+  const refused = (error: unknown): Answer => {
+    const failure = failureOf(error);
+    return { k: failure.certain ? "fail" : "unknown", failure };
+  };
+  const written = (): Answer => done;
+  const read = (reply: unknown): Answer => ({ k: "ok", v: valueNumber(reply as string | number | null) });
+  const commandOf = ({ kind, key, v }: Work): string[] => {
     switch (kind) {
       case "write":
       case "register":
-        return [["SET", key, valueText(v ?? 0, size), ...expiry], ...waiting];
+        return ttl === undefined ? ["SET", key, valueText(v ?? 0, size)] : ["SET", key, valueText(v ?? 0, size), "EX", String(ttl)];
       case "count":
-        return [["INCR", key], ...waiting];
+        return ["INCR", key];
       case "read":
       case "look":
-        return [["GET", key]];
+        return ["GET", key];
       default:
         return kind satisfies never;
     }
   };
   return {
-    async send(task) {
+    send(task) {
       const { kind } = task.work;
-      try {
-        const [reply, copies] = await client.send(task, commandsOf(task.work));
-        if (wait !== undefined && copies !== undefined && !(typeof copies === "number" && copies >= wait))
-          return { k: "unknown", failure: fewReplicas(copies, wait) };
-        return kind === "write" || kind === "register" ? { k: "ok" } : { k: "ok", v: valueNumber(reply as string | number | null) };
-      } catch (error) {
-        const failure = failureOf(error);
-        return { k: failure.certain ? "fail" : "unknown", failure };
-      }
+      const command = commandOf(task.work);
+      const answerOf = kind === "write" || kind === "register" ? written : read;
+      if (wait === undefined || waiting === undefined || kind === "read" || kind === "look")
+        return client.send(task, command).then(answerOf, refused);
+      return client.sendAll(task, [command, waiting]).then(([reply, copies]): Answer => {
+        const enough = typeof copies === "number" && copies >= wait;
+        return enough ? answerOf(reply) : { k: "unknown", failure: fewReplicas(copies, wait) };
+      }, refused);
     },
     nodeOf: (task) => client.nodeOf(task),
     lookAgain: (task) => client.lookAgain(task),

@@ -34,10 +34,10 @@ export class Gaps {
     this.#acknowledged = at;
   }
 
-  failed(at: number): void {
+  failed(at: number, count = 1): void {
     this.#open ??= { from: this.#acknowledged, firstError: at, lastError: at, errors: 0 };
     this.#open.lastError = at;
-    this.#open.errors += 1;
+    this.#open.errors += count;
   }
 
   /** How many there were, the last one without an end included. */

@@ -32,10 +32,15 @@ function keysOfShard(prefix: string, count: number, slots: readonly SlotRange[] 
   return keys;
 }
 
+let filling = "";
+
 /** A value of a number: itself, and filled up to a length. */
 export function valueText(number: number, size: number): string {
   const text = String(number);
-  return text.length + 1 >= size ? text : `${text}:${"x".repeat(size - text.length - 1)}`;
+  if (text.length + 1 >= size) return text;
+  const left = size - text.length - 1;
+  if (filling.length < left) filling = "x".repeat(left);
+  return `${text}:${filling.slice(0, left)}`;
 }
 
 /** The number of such a value; null for no value and for what is none of a load. */

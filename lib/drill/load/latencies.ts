@@ -26,6 +26,11 @@ export class Latencies {
     this.#histogram.recordValue(Math.min(LONGEST, Math.max(0, Math.round(microseconds))));
   }
 
+  /** What was added to another one counts here too. */
+  merge(other: Latencies): void {
+    this.#histogram.add(other.#histogram);
+  }
+
   reset(): void {
     this.#histogram.reset();
   }

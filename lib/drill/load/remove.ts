@@ -19,8 +19,8 @@ export async function removeWrittenKeys(
   const remove = async ({ key, slot, writer }: WrittenKey): Promise<number | undefined> => {
     const place = { key, slot, shard: Math.floor(writer / writersOfShard) };
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-      const answer = await within(client.send(place, [["UNLINK", key]]), timeoutMs);
-      if (answer !== undefined) return Number(answer[0]);
+      const answer = await within(client.send(place, ["UNLINK", key]), timeoutMs);
+      if (answer !== undefined) return Number(answer);
       client.lookAgain(place);
     }
     return undefined;

@@ -3,13 +3,14 @@ import { Queue } from "../../base/queue.ts";
 import type { Failure } from "../../redis/outcome.ts";
 import { micros } from "../clock.ts";
 import type { Ledger } from "../ledger.ts";
-import type { Answer, LoadClient, Task } from "./client.ts";
+import type { Answer, LoadClient } from "./client.ts";
 import type { BaseKey } from "./keys.ts";
+import { Operation } from "./operation.ts";
 import { Schedule } from "./schedule.ts";
 import type { LoadSettings, LoadShard } from "./settings.ts";
 import { spreadOver } from "./spread.ts";
 import type { Counts, LoadSummary } from "./summary.ts";
-import { LoadTally, type Outcome } from "./tally.ts";
+import { LoadTally, type Outcome, type UnsentRun } from "./tally.ts";
 import { type Ticker, timerTicker } from "./ticker.ts";
 import { LoadWriter } from "./writers.ts";
 
@@ -25,30 +26,32 @@ export interface LoadRunOptions {
   readonly ticker?: Ticker | undefined;
 }
 
-interface Operation extends Task {
-  readonly writer: LoadWriter;
-  readonly due: number;
-  readonly sentAt: number;
-  settled: boolean;
-}
-
 const TOO_LATE: Failure = { certain: true, code: "not-sent", text: "not sent: no writer of its shard was free in time" };
 const ENDED: Failure = { certain: true, code: "not-sent", text: "not sent: the load ended" };
 const NO_ANSWER: Failure = { certain: false, code: "timeout", text: "no answer in time" };
+/** Time between two lines about operations of a shard that are not sent, in microseconds: one for each look would be many where more is asked for than can be done. */
+const UNSENT_MICROS = 10_000;
 /** Longest pause between two looks at what is late, in microseconds. */
 const LOOK_MICROS = 10_000;
 
-/** One shard: what is due and waits, and who may send it. */
+/** One shard: what is due and waits, and who may send it. Every n-th operation of the schedule is its own, where there are n shards. */
 interface Lane {
-  readonly waiting: Queue<number>;
+  readonly shard: number;
+  /** Number in the schedule of the first operation that waits, or that is to become due next. */
+  next: number;
   readonly free: LoadWriter[];
   /** When it answered last. */
   answeredAt: number;
+  /** When its master was looked for again. */
+  lookedAt: number;
+  /** When it was written down last that operations were not sent. */
+  unsentAt: number;
 }
 
 /**
  * The loop of a load. Each operation becomes due by the schedule, whatever the servers answer; it is written down, then sent by a writer of its shard that is free, and has an outcome within the time-out: what is not
- * sent by then has failed, what is not answered by then is unknown. What waits is thereby bounded by rate and time-out.
+ * sent by then has failed, what is not answered by then is unknown. What waits is two numbers for each shard, and what is not sent is one line for a run of operations, so that a load which asks for
+ * more than the servers can do still gets out of them what they can do.
  */
 export class LoadRun {
   readonly #options: LoadRunOptions;
@@ -61,9 +64,11 @@ export class LoadRun {
   readonly #beganAt: number;
   readonly #timeout: number;
   #counted: Outcome[] = [];
+  #unsent: UnsentRun[] = [];
   #running = 0;
-  #waiting = 0;
   #number = 0;
+  /** Of operations that were not sent, the part of a read that is not accounted for yet. */
+  #readsOwed = 0;
   #seconds = 0;
   #reached: { readonly at: number; readonly acknowledged: number } | undefined;
   #stopped: string | undefined;
@@ -83,9 +88,12 @@ export class LoadRun {
     });
     this.#beganAt = micros();
     this.#lanes = shards.map((_, shard) => ({
-      waiting: new Queue<number>(),
+      shard,
+      next: shard,
       free: this.#writers.slice(shard * settings.writers, (shard + 1) * settings.writers),
-      answeredAt: this.#beganAt,
+      answeredAt: this.#beganAt - 1,
+      lookedAt: this.#beganAt - 1,
+      unsentAt: this.#beganAt,
     }));
     this.#tally = new LoadTally(
       shards.map(({ name }) => ({ name, writers: settings.writers })),
@@ -127,7 +135,7 @@ export class LoadRun {
     const now = micros();
     try {
       if (this.#stopped === undefined && this.#options.client.broken !== undefined) this.#stopped = this.#options.client.broken;
-      this.#takeDue(now);
+      if (this.#stopped === undefined) this.#schedule.advance(now);
       this.#giveUpWaiting(now);
       const sending = this.#prepare(now);
       this.#expire(now);
@@ -141,7 +149,7 @@ export class LoadRun {
     while (now >= this.#beganAt + (this.#seconds + 1) * 1e6) this.#endSecond();
     if (this.#nextDue === undefined) {
       this.#reached ??= { at: now, acknowledged: this.#tally.counts.acknowledged };
-      if (this.#running === 0 && this.#waiting === 0 && this.#counted.length === 0) {
+      if (this.#running === 0 && this.#counted.length === 0 && this.#lanes.every(({ next }) => next >= this.#schedule.count)) {
         this.#end(this.#stopped === "" ? undefined : this.#stopped);
         return;
       }
@@ -154,39 +162,56 @@ export class LoadRun {
     return this.#stopped === undefined ? this.#schedule.next : undefined;
   }
 
-  #takeDue(now: number): void {
-    for (let due = this.#nextDue; due !== undefined && due <= now; due = this.#nextDue) {
-      const lane = this.#lanes[this.#schedule.count % this.#lanes.length];
-      this.#schedule.take();
-      lane?.waiting.push(due);
-      this.#waiting += 1;
+  #giveUpWaiting(now: number): void {
+    const { count } = this.#schedule;
+    const stopped = this.#stopped !== undefined;
+    const bound = stopped ? count : Math.min(count, this.#schedule.dueBefore(now - this.#timeout));
+    for (const lane of this.#lanes) {
+      if (lane.next >= bound || (!stopped && now < lane.unsentAt + UNSENT_MICROS)) continue;
+      lane.unsentAt = now;
+      const given = Math.ceil((bound - lane.next) / this.#lanes.length);
+      const first = lane.next;
+      lane.next += given * this.#lanes.length;
+      this.#leaveUnsent(lane, { given, first, now, failure: stopped ? ENDED : TOO_LATE });
     }
   }
 
-  #giveUpWaiting(now: number): void {
-    const latest = this.#stopped === undefined ? now - this.#timeout : Number.POSITIVE_INFINITY;
-    for (const [shard, { waiting }] of this.#lanes.entries())
-      for (let due = waiting.first; due !== undefined && due < latest; due = waiting.first) {
-        waiting.shift();
-        this.#waiting -= 1;
-        const writer = this.#writers[shard * this.#options.settings.writers];
-        if (writer === undefined) continue;
-        const operation = this.#invoke(writer, shard, due, now);
-        this.#settle(operation, { k: "fail", failure: this.#stopped === undefined ? TOO_LATE : ENDED }, now, false);
-      }
+  /** They have neither keys nor values: how many of them would have read follows from the share of reads. */
+  #leaveUnsent(
+    { shard, answeredAt, lookedAt }: Lane,
+    { given, first, now, failure }: { readonly given: number; readonly first: number; readonly now: number; readonly failure: Failure },
+  ): void {
+    const { settings, ledger } = this.#options;
+    const [from, to] = [first, first + (given - 1) * this.#lanes.length].map((number) => Math.round(this.#schedule.dueOf(number)));
+    if (from === undefined || to === undefined) return;
+    this.#readsOwed += given * settings.reads;
+    const reading = Math.min(given, Math.floor(this.#readsOwed));
+    this.#readsOwed -= reading;
+    for (const [reads, count] of [
+      [false, given - reading],
+      [true, reading],
+    ] as const) {
+      if (count === 0) continue;
+      const w = shard * settings.writers;
+      ledger.unsent({ o: this.#number + 1, n: count, t: now, w, op: reads ? "look" : "write", from, to, error: failure.text });
+      this.#number += count;
+      this.#unsent.push({ shard, reads, count, at: now, code: failure.code, outage: answeredAt < lookedAt });
+    }
   }
 
   #prepare(now: number): readonly Operation[] {
     const sending: Operation[] = [];
-    for (const [shard, { waiting, free }] of this.#lanes.entries())
-      while (free.length > 0 && waiting.first !== undefined) {
-        const writer = free.shift() as LoadWriter;
-        const due = waiting.shift() ?? now;
-        this.#waiting -= 1;
+    const { count } = this.#schedule;
+    const { pipeline } = this.#options.settings;
+    for (const lane of this.#lanes)
+      while (lane.free.length > 0 && lane.next < count) {
+        const writer = lane.free.shift() as LoadWriter;
+        const due = this.#schedule.dueOf(lane.next);
+        lane.next += this.#lanes.length;
         writer.underWay += 1;
-        if (writer.underWay < this.#options.settings.pipeline) free.push(writer);
+        if (writer.underWay < pipeline) lane.free.push(writer);
         this.#tally.sentLate(now - due);
-        sending.push(this.#invoke(writer, shard, due, now));
+        sending.push(this.#invoke(writer, lane.shard, due, now));
       }
     return sending;
   }
@@ -196,7 +221,7 @@ export class LoadRun {
     const work = writer.next();
     const late = Math.round(now - due);
     this.#options.ledger.invoke({ o: this.#number, t: now, w: writer.id, op: work.kind, key: work.key, v: work.v, late });
-    return { o: this.#number, writer, work, shard, key: work.key, slot: work.slot, due, sentAt: now, settled: false };
+    return new Operation(this.#number, work, shard, writer, due, now);
   }
 
   #send(operation: Operation): void {
@@ -208,7 +233,7 @@ export class LoadRun {
       const lane = this.#lanes[operation.shard];
       if (lane !== undefined) lane.answeredAt = now;
       this.#free(operation);
-      this.#settle(operation, answer, now, true);
+      this.#settle(operation, answer, now);
       this.#soon();
     });
   }
@@ -222,12 +247,12 @@ export class LoadRun {
       this.#underWay.shift();
       if (first.settled) continue;
       const lane = this.#lanes[first.shard];
-      if (lane !== undefined && lane.answeredAt < first.sentAt) {
-        lane.answeredAt = now;
+      if (lane !== undefined && lane.answeredAt < first.sentAt && lane.lookedAt < first.sentAt) {
+        lane.lookedAt = now;
         this.#options.client.lookAgain(first);
       }
       this.#free(first);
-      this.#settle(first, { k: "unknown", failure: NO_ANSWER }, now, true);
+      this.#settle(first, { k: "unknown", failure: NO_ANSWER }, now);
     }
   }
 
@@ -240,26 +265,30 @@ export class LoadRun {
   }
 
   /** Writes an outcome down; it counts once the line is on disk. */
-  #settle(operation: Operation, answer: Answer, at: number, sent: boolean): void {
-    const { o, work, writer, due, shard } = operation;
+  #settle(operation: Operation, answer: Answer, at: number): void {
+    const { o, work, writer } = operation;
     operation.settled = true;
+    operation.at = at;
+    operation.k = answer.k;
     if (answer.k === "ok") {
       writer.acknowledged(work);
       const node = this.#options.client.nodeOf(operation);
       const said = node === writer.node ? undefined : node;
       writer.node = node;
       this.#options.ledger.end({ k: "ok", o, t: at, v: answer.v, node: said });
-      this.#counted.push({ shard, kind: work.kind, due, at, k: "ok", sent });
     } else {
+      operation.failure = answer.failure;
       this.#options.ledger.end({ k: answer.k, o, t: at, error: answer.failure.text });
-      this.#counted.push({ shard, kind: work.kind, due, at, k: answer.k, sent, failure: answer.failure });
     }
+    this.#counted.push(operation);
   }
 
   #write(): void {
     this.#options.ledger.flush();
     for (const outcome of this.#counted) this.#tally.add(outcome);
+    for (const run of this.#unsent) this.#tally.unsent(run);
     this.#counted = [];
+    this.#unsent = [];
   }
 
   #endSecond(): void {

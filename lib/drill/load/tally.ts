@@ -11,8 +11,18 @@ export interface Outcome {
   readonly due: number;
   readonly at: number;
   readonly k: "ok" | "fail" | "unknown";
-  readonly sent: boolean;
   readonly failure?: Failure | undefined;
+}
+
+/** Operations of a shard that were due one after the other, and never sent. */
+export interface UnsentRun {
+  readonly shard: number;
+  readonly reads: boolean;
+  readonly count: number;
+  readonly at: number;
+  readonly code: string;
+  /** The shard has answered nothing for a whole time-out. */
+  readonly outage: boolean;
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer E)[] ? E[] : T[K] };
@@ -22,6 +32,7 @@ const isRead = (kind: OperationKind) => kind === "read" || kind === "look";
 /** The reads or the writes of a shard. */
 class Side {
   readonly counts: Mutable<Counts> = { acknowledged: 0, failed: 0, notSent: 0, unknown: 0 };
+  /** Of the seconds that are over. */
   readonly latencies = new Latencies();
   readonly #ofSecond = new Latencies();
   readonly #second = { acknowledged: 0, failed: 0, unknown: 0 };
@@ -32,19 +43,17 @@ class Side {
     this.#gaps = new Gaps(beganAt);
   }
 
-  add({ k, due, at, sent }: Outcome): void {
+  add({ k, due, at }: Outcome): void {
     switch (k) {
       case "ok":
         this.counts.acknowledged += 1;
         this.#second.acknowledged += 1;
-        this.latencies.add(at - due);
         this.#ofSecond.add(at - due);
         this.#gaps.acknowledged(at);
         break;
       case "fail":
         this.counts.failed += 1;
         this.#second.failed += 1;
-        if (!sent) this.counts.notSent += 1;
         this.#gaps.failed(at);
         break;
       case "unknown":
@@ -57,11 +66,20 @@ class Side {
     }
   }
 
+  /** @param outage the shard has answered nothing for a whole time-out: else the load asks for more than the servers can do, which is no gap */
+  unsent(count: number, at: number, outage: boolean): void {
+    this.counts.failed += count;
+    this.counts.notSent += count;
+    this.#second.failed += count;
+    if (outage) this.#gaps.failed(at, count);
+  }
+
   endSecond(): void {
     const { p50, p99, max } = this.#ofSecond.summary;
     const { acknowledged, failed, unknown } = this.#second;
     for (const [name, value] of Object.entries({ acknowledged, failed, unknown, p50, p99, max }))
       this.#series[name as keyof Series].push(value);
+    this.latencies.merge(this.#ofSecond);
     this.#ofSecond.reset();
     Object.assign(this.#second, { acknowledged: 0, failed: 0, unknown: 0 });
   }
@@ -74,8 +92,6 @@ class Side {
 /** Counts what became of the operations of a load. */
 export class LoadTally {
   readonly #shards: readonly { readonly name: string; readonly writers: number; readonly writes: Side; readonly reads: Side }[];
-  readonly #writes = new Latencies();
-  readonly #reads = new Latencies();
   readonly #late = new Latencies();
   readonly #errors = new Map<string, number>();
 
@@ -86,11 +102,16 @@ export class LoadTally {
   add(outcome: Outcome): void {
     const shard = this.#shards[outcome.shard];
     if (shard === undefined) return;
-    const reads = isRead(outcome.kind);
-    (reads ? shard.reads : shard.writes).add(outcome);
-    if (outcome.k === "ok") (reads ? this.#reads : this.#writes).add(outcome.at - outcome.due);
-    const code = outcome.failure?.code;
-    if (code !== undefined) this.#errors.set(code, (this.#errors.get(code) ?? 0) + 1);
+    (isRead(outcome.kind) ? shard.reads : shard.writes).add(outcome);
+    if (outcome.failure !== undefined) this.#count(outcome.failure.code, 1);
+  }
+
+  /** A run of operations of a shard was not sent. */
+  unsent({ shard: index, reads, count, at, code, outage }: UnsentRun): void {
+    const shard = this.#shards[index];
+    if (shard === undefined) return;
+    (reads ? shard.reads : shard.writes).unsent(count, at, outage);
+    this.#count(code, count);
   }
 
   sentLate(microseconds: number): void {
@@ -116,7 +137,12 @@ export class LoadTally {
   }
 
   get latency() {
-    return { writes: this.#writes.summary, reads: this.#reads.summary };
+    const all = (side: "writes" | "reads") => {
+      const latencies = new Latencies();
+      for (const shard of this.#shards) latencies.merge(shard[side].latencies);
+      return latencies.summary;
+    };
+    return { writes: all("writes"), reads: all("reads") };
   }
 
   get errors(): Readonly<Record<string, number>> {
@@ -130,5 +156,9 @@ export class LoadTally {
       writes: writes.summary,
       reads: reads.summary,
     }));
+  }
+
+  #count(code: string, count: number): void {
+    this.#errors.set(code, (this.#errors.get(code) ?? 0) + count);
   }
 }

@@ -66,7 +66,7 @@ async function reach(client: ApplicationClient, keys: readonly (readonly BaseKey
   await Promise.all(
     keys.flatMap(([first], shard) => {
       if (first === undefined) return [];
-      return within(client.send({ shard, key: first.text, slot: first.slot }, [["EXISTS", first.text]]), timeoutMs);
+      return within(client.send({ shard, key: first.text, slot: first.slot }, ["EXISTS", first.text]), timeoutMs);
     }),
   );
 }

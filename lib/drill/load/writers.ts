@@ -52,13 +52,13 @@ export class LoadWriter implements Writer {
     if (this.#random() < this.#reads) {
       const back = this.#acknowledged[Math.floor(this.#random() * this.#acknowledged.length)];
       return this.#random() < 0.5 && back !== undefined
-        ? { ...back, kind: "read" }
-        : { ...this.#register(base), kind: "look", v: undefined };
+        ? { kind: "read", key: back.key, slot: back.slot, v: back.v }
+        : { kind: "look", key: this.#registerOf(base), slot: base.slot, v: undefined };
     }
     const drawn = this.#random();
     if (drawn < COUNTS) return { kind: "count", key: `${base.text}:c`, slot: base.slot, v: undefined };
     this.#next += 1;
-    if (drawn < COUNTS + REGISTERS) return { ...this.#register(base), kind: "register", v: this.#next };
+    if (drawn < COUNTS + REGISTERS) return { kind: "register", key: this.#registerOf(base), slot: base.slot, v: this.#next };
     return { kind: "write", key: `${base.text}:${this.id}:${this.#next}`, slot: base.slot, v: this.#next };
   }
 
@@ -69,7 +69,7 @@ export class LoadWriter implements Writer {
     this.#written += 1;
   }
 
-  #register({ text, slot }: BaseKey): Omit<Work, "kind" | "v"> {
-    return { key: `${text}:r${this.id}`, slot };
+  #registerOf({ text }: BaseKey): string {
+    return `${text}:r${this.id}`;
   }
 }

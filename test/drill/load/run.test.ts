@@ -49,13 +49,18 @@ async function runOf(
   return { run, looks, ledger };
 }
 
-/** Every operation of the ledger with its one outcome; fails where one has more, or comes before its invocation. */
+/** Every operation of the ledger with its one outcome, each of a run that was not sent too; fails where one has more, or comes before its invocation. */
 async function accounts(): Promise<ReadonlyMap<number, { readonly invoke: OperationLine; readonly outcome: OperationLine | undefined }>> {
   const operations = new Map<number, { invoke: OperationLine; outcome: OperationLine | undefined }>();
   for (const text of (await readFile(file, "utf8")).split("\n").slice(0, -1)) {
     const line = JSON.parse(text) as OperationLine;
     const known = operations.get(line.o);
-    if (line.k === "invoke") {
+    if (line.k === "unsent")
+      for (let o = line.o; o < line.o + line.n; o += 1) {
+        expect(operations.has(o)).toBe(false);
+        operations.set(o, { invoke: line, outcome: line });
+      }
+    else if (line.k === "invoke") {
       expect(known).toBeUndefined();
       operations.set(line.o, { invoke: line, outcome: undefined });
     } else {
@@ -151,7 +156,7 @@ test("an answer that comes after it was given up changes nothing", async () => {
   const { run } = await runOf(late, { timeoutMs: 50, forMs: 100 });
   const summary = await run.run();
   expect(summary.acknowledged).toBe(0);
-  for (const { outcome } of (await accounts()).values()) expect(["unknown", "fail"]).toContain(outcome?.k);
+  for (const { outcome } of (await accounts()).values()) expect(["unknown", "unsent"]).toContain(outcome?.k);
 });
 
 test("refusals are failures, and make a gap of their shard", async () => {
@@ -222,4 +227,23 @@ test("a client that is broken ends the load, and says why", async () => {
     broken = "the client ended";
   }, 100);
   expect((await ending).endedBy).toBe("the client ended");
+});
+
+test("asked for more than can be done, it does what can be done, and a few lines account for all that was not sent", async () => {
+  const { run } = await runOf(() => soon({ k: "ok" }), { rate: 2_000_000, forMs: 1_000, timeoutMs: 100, writers: 2 });
+  const summary = await run.run();
+  expect(summary.operations).toBe(2_000_000);
+  expect(summary.acknowledged).toBeGreaterThan(100);
+  expect(summary.notSent).toBeGreaterThan(1_000_000);
+  expect(summary.acknowledged + summary.failed + summary.unknown).toBe(2_000_000);
+  const runs: Extract<OperationLine, { readonly k: "unsent" }>[] = [];
+  for (const text of (await readFile(file, "utf8")).split("\n").slice(0, -1)) {
+    const line = JSON.parse(text) as OperationLine;
+    if (line.k === "unsent") runs.push(line);
+  }
+  expect(runs.length).toBeLessThan(5_000);
+  const counted = (op: string) => runs.filter((each) => each.op === op).reduce((sum, { n }) => sum + n, 0);
+  expect(counted("write") + counted("look")).toBe(summary.notSent);
+  expect(counted("look") / summary.notSent).toBeCloseTo(SETTINGS.reads, 2);
+  for (const { from, to, n } of runs) expect(n === 1 ? to === from : to >= from).toBe(true);
 });

@@ -4,8 +4,8 @@ import { Schedule } from "../../../lib/drill/load/schedule.ts";
 function allOf(schedule: Schedule, most = 10_000): number[] {
   const due: number[] = [];
   for (let next = schedule.next; next !== undefined && due.length < most; next = schedule.next) {
-    due.push(next);
-    schedule.take();
+    schedule.advance(next);
+    for (let number = due.length; number < schedule.count; number += 1) due.push(schedule.dueOf(number));
   }
   return due;
 }
@@ -25,4 +25,17 @@ test("without an end there is always a next one", () => {
   expect(allOf(schedule, 500)).toHaveLength(500);
   expect(schedule.count).toBe(500);
   expect(schedule.next).toBe(50_000_000);
+});
+
+test("how many are due before a moment, also at the very moment of one and with steps that are no whole microseconds", () => {
+  for (const rate of [1, 3, 1000, 7_777, 300_000]) {
+    const schedule = new Schedule(18_000_000_000, rate, 2_000);
+    for (const number of [0, 1, 2, rate - 1, rate, 2 * rate - 1]) {
+      const due = schedule.dueOf(number);
+      if (number >= 2 * rate) continue;
+      expect(schedule.dueBefore(due), `${rate}/s, ${number}`).toBe(number);
+      expect(schedule.dueBefore(due + 0.01), `${rate}/s, ${number}`).toBe(number + 1);
+    }
+    expect(schedule.dueBefore(1e12)).toBe(2 * rate);
+  }
 });
