@@ -3,15 +3,18 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { createClient } from "@redis/client";
 import type { LoadSettings, Traffic } from "../../lib/drill/load/settings.ts";
 import { startServer } from "../../test/support/redis.ts";
 import { median, option } from "../compare.ts";
 
 // REDIS_LAB_TEST_BIN=FOLDER node --import jiti/register bench/load/run.ts [--runs 5]
 //
-// What one process of `redis-lab load` can do, against `redis-benchmark` of the same build, on the same server: SETs of 16 bytes over 48 connections' worth of operations under way, and the processor time that
-// the generator takes for each. redis-lab writes two lines of its ledger for each, on disk before it sends and before it counts; redis-benchmark keeps no account. Then the latency at one rate: redis-benchmark
-// has no rate, so it is the p99 of the server as seen by redis-benchmark with one connection that is never idle, which is the least that any generator can see. Needs a compiled redis-lab (npm run build).
+// What one process of `redis-lab load` can do, against `redis-benchmark` of the same build, on the same server, both asked for all that they can do: SETs of 16 bytes with 48 operations under way without pipelining
+// (redis-benchmark: 48 connections), then with a pipeline of 16 (768 under way), and the processor time (user and system, from start to end) that the generator takes. Beside them @redis/client alone with as many
+// commands under way. Not alike is: redis-lab has one connection for each master, as applications that use node-redis have, so that its commands share system calls, which redis-benchmark without pipelining can't;
+// and it writes two lines of its ledger for each operation, on disk before it sends and before it counts, where redis-benchmark keeps no account. With a pipeline @redis/client itself is the limit. Then the latency
+// at one rate: redis-benchmark has no rate, so it is the p99 of the server as seen by it with one connection that is never idle, which is the least that any generator can see. Needs `npm run build`.
 
 const bin = process.env["REDIS_LAB_TEST_BIN"];
 if (bin === undefined) throw new Error("name a folder with redis-server and redis-benchmark: REDIS_LAB_TEST_BIN");
@@ -22,8 +25,9 @@ const { startLoad }: typeof import("../../lib/drill/load/start-load.ts") = await
 const runs = Number(option("runs") ?? 5);
 const UNDER_WAY = 48;
 const SECONDS = 15;
-/** Operations a second at which processor time is looked at, and at which latency is. */
-const BUSY_RATE = Number(option("busy-rate") ?? 10_000);
+const PIPELINE = 16;
+/** Operations a second that are more than it can do, and at which latency is looked at. */
+const BUSY_RATE = Number(option("busy-rate") ?? 1_000_000);
 const RATE = 2_000;
 
 const server = await startServer();
@@ -71,32 +75,70 @@ async function redisBenchmark(...words: readonly string[]) {
   return { perSecond: perSecond ?? Number.NaN, p50, p99, cpu: (await childSeconds()) - before };
 }
 
+/** @redis/client without anything around it. */
+async function nodeRedis(underWay: number, requests: number) {
+  const client = createClient({
+    RESP: 2,
+    disableClientInfo: true,
+    commandOptions: { timeout: 0 },
+    socket: { host: server.address, port: server.port },
+  });
+  await client.connect();
+  const value = "x".repeat(settings.size);
+  let sent = 0;
+  const before = process.cpuUsage();
+  const began = performance.now();
+  const loop = async () => {
+    while (sent < requests) {
+      sent += 1;
+      await client.sendCommand(["SET", `key:${sent % 100_000}`, value]);
+    }
+  };
+  await Promise.all(Array.from({ length: underWay }, loop));
+  const { user, system } = process.cpuUsage(before);
+  const seconds = (performance.now() - began) / 1000;
+  client.destroy();
+  return { perSecond: requests / seconds, perCore: (requests / (user + system)) * 1e6 };
+}
+
+interface Figures {
+  readonly perSecond: number;
+  readonly perCore: number;
+}
+
 try {
-  const mine: { perSecond: number; perCore: number }[] = [];
-  const theirs: typeof mine = [];
+  const figures = new Map<number, { readonly mine: Figures[]; readonly alone: Figures[]; readonly theirs: Figures[] }>();
   const latency: { readonly ours: number; readonly late: number; readonly theirs: number | undefined }[] = [];
   for (let run = 0; run < runs; run += 1) {
-    // A rate that it holds: what counts is the processor time that each operation takes. An open loop that is asked for more than it can do spends its time on writing down what it did not send.
-    const full = await ours({ rate: BUSY_RATE });
-    mine.push({ perSecond: full.rateReached, perCore: full.acknowledged / full.cpu });
-    const requests = 400_000;
-    const other = await redisBenchmark("-c", String(UNDER_WAY), "-n", String(requests));
-    theirs.push({ perSecond: other.perSecond, perCore: requests / other.cpu });
+    for (const [pipeline, requests] of [
+      [1, 400_000],
+      [PIPELINE, 3_000_000],
+    ] as const) {
+      const of = figures.get(pipeline) ?? { mine: [], alone: [], theirs: [] };
+      figures.set(pipeline, of);
+      const full = await ours({ rate: BUSY_RATE, pipeline, timeoutMs: 1_000 });
+      of.mine.push({ perSecond: full.rateReached, perCore: full.acknowledged / full.cpu });
+      of.alone.push(await nodeRedis(UNDER_WAY * pipeline, 1_000_000));
+      const other = await redisBenchmark("-c", String(UNDER_WAY), "-P", String(pipeline), "-n", String(requests));
+      of.theirs.push({ perSecond: other.perSecond, perCore: requests / other.cpu });
+    }
     const steady = await ours({});
     const one = await redisBenchmark("-c", "1", "-n", "50000");
     latency.push({ ours: steady.latency.writes.p99, late: steady.late.p99, theirs: one.p99 });
   }
-  const of = (name: string, all: typeof mine) => {
+  const line = (name: string, all: readonly Figures[]) => {
     const [perSecond, perCore] = [median(all.map((each) => each.perSecond)), median(all.map((each) => each.perCore))];
     console.log(
-      `${name.padEnd(16)} ${perSecond.toFixed(0).padStart(8)}/s   ${perCore.toFixed(0).padStart(8)} for a second of processor time`,
+      `${name.padEnd(20)} ${perSecond.toFixed(0).padStart(8)}/s   ${perCore.toFixed(0).padStart(8)} for a second of processor time`,
     );
     return perCore;
   };
-  console.log(`SETs of 16 bytes, ${UNDER_WAY} under way, medians of ${runs} runs`);
-  const own = of("redis-lab load", mine);
-  const other = of("redis-benchmark", theirs);
-  console.log(`redis-lab does ${(own / other).toFixed(2)} of it per core`);
+  for (const [pipeline, { mine, alone, theirs }] of figures) {
+    console.log(`SETs of 16 bytes, ${UNDER_WAY} writers or connections with a pipeline of ${pipeline}, medians of ${runs} runs`);
+    const own = line("redis-lab load", mine);
+    line("@redis/client alone", alone);
+    console.log(`redis-lab does ${(own / line("redis-benchmark", theirs)).toFixed(2)} of redis-benchmark per core`);
+  }
   console.log(
     `p99 at ${RATE}/s, from the moment each was due: ${median(latency.map((each) => each.ours)).toFixed(2)} ms, of which the p99 of being sent late ${median(latency.map((each) => each.late)).toFixed(2)} ms`,
   );

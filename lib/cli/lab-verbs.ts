@@ -13,8 +13,9 @@ import {
   optionalChoice,
   optionalValue,
   short,
+  timeOption,
 } from "./parameters.ts";
-import { bytes, milliseconds, perSecond, positive, share, whole } from "./values.ts";
+import { bytes, duration, milliseconds, perSecond, positive, share, whole } from "./values.ts";
 import { labVerb, type Verb } from "./verb.ts";
 
 /** How long a load takes, in milliseconds. */
@@ -134,7 +135,7 @@ export const LAB_VERBS: readonly Verb[] = [
       arguments: {},
       options: {
         rate: option("<n/s>", "operations that become due, whatever the servers answer", perSecond, DEFAULT_RATE),
-        for: option("<time>", "how long operations become due, for example 30s", milliseconds, DEFAULT_FOR_MS),
+        for: timeOption("how long operations become due", duration, DEFAULT_FOR_MS),
         writers: option("<n>", "writers of each shard (default: as many as the rate needs)", whole(1)),
         keys: choice("<spread>", "how keys are chosen", KEY_SPREADS, "uniform"),
         keyCount: option("<n>", "keys to choose from, over all shards", whole(1), DEFAULT_KEY_COUNT),
@@ -144,16 +145,18 @@ export const LAB_VERBS: readonly Verb[] = [
         ttl: option("<seconds>", "let keys expire", whole(1)),
         wait: option("<n>", "count a write as acknowledged when so many replicas have it (WAIT); else its outcome is unknown", whole(1)),
         minReplicas: option("<n>", "set min-replicas-to-write on every server until the end of the load", whole(0)),
-        timeout: option("<time>", "longest wait for an answer", milliseconds, DEFAULT_TIMEOUT_MS),
+        timeout: timeOption("longest wait for an answer", milliseconds, DEFAULT_TIMEOUT_MS),
         client: option("<command>", "the client under test, instead of redis-lab's own: docs/clients.md"),
         seed: option("<n>", "whole number from which all choices follow (default: any)", whole(0)),
         history: option("<folder>", "folder of the history (default: below .redis-lab)"),
         keep: flag("leave the keys of the load in the lab"),
+        clean: flag("load nothing: remove the keys that earlier loads left, killed or with --keep"),
       },
       examples: [
         "load cluster --rate 2000/s --for 60s",
         "load sentinel --reads 0.5 --keys zipf --json",
         "load cluster --wait 1             what one replica more costs",
+        "load cluster --clean              remove what killed loads left",
         "load cluster --client ./client    your own client under test (docs/clients.md)",
       ],
       json: "what was acknowledged, failed and unknown, latencies, the series of each second and the outages of each shard",

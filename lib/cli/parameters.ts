@@ -8,6 +8,8 @@ interface Parameter<Value> {
   readonly parse?: ((text: string, previous: unknown) => unknown) | undefined;
   /** Shown by `--help`, and given to the verb where the parameter is left out. */
   readonly byDefault?: string | number | undefined;
+  /** How `--help` writes the default. @default as it is */
+  readonly shown?: string | undefined;
   readonly read: (parsed: unknown) => Value;
 }
 
@@ -71,6 +73,12 @@ export function option<Value extends string | number, Default extends Value>(
 ): OptionRow<Value>;
 export function option(value: string, about: string, parse?: Parse<unknown>, byDefault?: string | number): OptionRow<unknown> {
   return { value, about, parse, byDefault, read: asParsed };
+}
+
+/** An option that is a time, in milliseconds. */
+export function timeOption(about: string, parse: Parse<number>, byDefault: number): OptionRow<number> {
+  const shown = byDefault % 1000 === 0 ? `${byDefault / 1000}s` : `${byDefault}ms`;
+  return { value: "<time>", about, parse, byDefault, shown, read: asParsed };
 }
 
 export function requiredOption(value: string, about: string): OptionRow<string>;

@@ -114,11 +114,11 @@ function argumentOf(name: string, { form, about, parse, byDefault }: ArgumentRow
   return parse === undefined ? made : made.argParser(parse);
 }
 
-function optionOf(key: string, { short, value, about, choices, byDefault, required, parse }: OptionRow<unknown>): Option {
+function optionOf(key: string, { short, value, about, choices, byDefault, shown, required, parse }: OptionRow<unknown>): Option {
   const flags = short === undefined ? longName(key) : `${short}, ${longName(key)}`;
   const made = new Option(value === undefined ? flags : `${flags} ${value}`, about);
   if (choices !== undefined) made.choices(choices);
-  if (byDefault !== undefined) made.default(byDefault);
+  if (byDefault !== undefined) made.default(byDefault, shown);
   if (required === true) made.makeOptionMandatory();
   return parse === undefined ? made : made.argParser(parse);
 }

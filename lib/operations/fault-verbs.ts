@@ -1,6 +1,7 @@
 import type { FaultRequest, MadeFault } from "../fault/types.ts";
 import { type HealReport, healFaults, injectFault, type OpenFault, openFaults } from "./fault.ts";
 import { hostsNamed } from "./fault-targets.ts";
+import { putBackMinReplicas } from "./min-replicas.ts";
 import { type SessionOptions, withSession } from "./session.ts";
 
 // The verbs: one session each.
@@ -20,6 +21,8 @@ export interface OpenFaultsReport {
 
 /** What `heal` did. */
 export interface HealVerbReport extends HealReport {
+  /** Instances whose min-replicas-to-write a killed load had set, and which have their own again. */
+  readonly putBack: readonly string[];
   readonly lab: string;
   readonly target: string;
 }
@@ -42,5 +45,8 @@ export async function listOpenFaults(options: SessionOptions): Promise<OpenFault
 /** Undoes every fault of a lab. It needs no lock: what is healed twice is healed. */
 export async function healLab(options: SessionOptions): Promise<HealVerbReport> {
   const { lab, target } = options;
-  return { lab: lab.name, target, ...(await withSession(options, (session) => healFaults(session))) };
+  return withSession(options, async (session) => {
+    const report = await healFaults(session);
+    return { lab: lab.name, target, ...report, putBack: await putBackMinReplicas(session) };
+  });
 }

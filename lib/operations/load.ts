@@ -7,11 +7,11 @@ import type { ClientProgram } from "../drill/load/program-client.ts";
 import { defaultWriters, type LoadSettings, type Traffic } from "../drill/load/settings.ts";
 import { type RemovedKeys, startLoad } from "../drill/load/start-load.ts";
 import type { Counts, LoadSummary } from "../drill/load/summary.ts";
-import { placedInstances } from "../lab/placement.ts";
-import { minReplicasToWrite, setMinReplicasToWrite } from "../redis/commands.ts";
 import { clientEnvironment } from "./client-environment.ts";
 import { waitOfClient } from "./errors.ts";
+import { noteKeys } from "./keys-note.ts";
 import { layoutOperations } from "./layouts.ts";
+import { lendMinReplicas, putBackMinReplicas } from "./min-replicas.ts";
 import { type Session, type SessionOptions, withSession } from "./session.ts";
 
 /** What the verb `load` did. */
@@ -63,7 +63,11 @@ export async function loadLab(options: LoadVerbOptions): Promise<LoadReport> {
     await makeFolder(folder);
     await writeHeader(folder, headerOf(session, { settings, traffic, now, id, minReplicas: options.minReplicas }));
     const program = options.client === undefined ? undefined : await programOf(session, options.client, options.environment);
-    const putBack = await setMinReplicas(session, options.minReplicas);
+    const { minReplicas } = options;
+    await noteKeys(folder, { id, writers: settings.writers, state: "written" });
+    const putBack = minReplicas === undefined ? undefined : await lendMinReplicas(session, minReplicas);
+    // What a killed one left.
+    if (minReplicas === undefined) await putBackMinReplicas(session);
     try {
       const load = await startLoad({
         enter: session.enter("client"),
@@ -81,6 +85,7 @@ export async function loadLab(options: LoadVerbOptions): Promise<LoadReport> {
       else options.signal?.addEventListener("abort", stop, { once: true });
       const { summary, keys } = await load.ended;
       options.signal?.removeEventListener("abort", stop);
+      if (keys?.left === 0) await noteKeys(folder, { id, writers: settings.writers, state: "removed" });
       const { lab, target } = session;
       const report: LoadReport = {
         lab: lab.name,
@@ -96,7 +101,7 @@ export async function loadLab(options: LoadVerbOptions): Promise<LoadReport> {
       await writeAtomically(join(folder, "report.json"), `${JSON.stringify(report)}\n`);
       return report;
     } finally {
-      await putBack();
+      await putBack?.();
     }
   });
 }
@@ -152,22 +157,6 @@ export async function programOf(session: Session, command: string, environment: 
   const { REDIS_LAB_PASSWORD: _, ...kept } = environment;
   const own = Object.fromEntries(Object.entries(kept).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
   return { command, environment: { ...own, ...variables, REDIS_LAB_LAYOUT: session.lab.layout.kind } };
-}
-
-/** Makes every server ask for so many replicas before it takes a write: whichever becomes the master does too. @returns what puts back what was before */
-async function setMinReplicas({ placement, access }: Session, replicas: number | undefined): Promise<() => Promise<void>> {
-  if (replicas === undefined) return async () => {};
-  const servers = placedInstances(placement).filter(({ kind }) => kind === "redis");
-  const before = new Map<string, number>();
-  for (const { id } of servers) {
-    const client = await access.client(id);
-    before.set(id, await minReplicasToWrite(client));
-    await setMinReplicasToWrite(client, replicas);
-  }
-  return async () => {
-    // A server that is down can't be asked: it has it again only where Redis rewrote its file meanwhile.
-    await Promise.allSettled([...before].map(async ([id, value]) => setMinReplicasToWrite(await access.client(id), value)));
-  };
 }
 
 /** `20261130-211304`: a moment as the name of a folder. */

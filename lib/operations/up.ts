@@ -12,6 +12,7 @@ import { type HostFailure, hostFailure } from "./host-failure.ts";
 import { layoutOperations } from "./layouts.ts";
 import { formerHosts } from "./leaving/former.ts";
 import { type LeaveReport, leaveFormerHosts } from "./leaving/leave.ts";
+import { putBackMinReplicas } from "./min-replicas.ts";
 import { raiseNetwork } from "./network.ts";
 import { type Prepared, prepare, somethingRan } from "./prepare.ts";
 import { readiness } from "./ready.ts";
@@ -127,6 +128,7 @@ async function bringSessionUp(before: Session, options: UpOptions, count: Change
   // What runs on a host that failed is not restarted: it may have the files of the new build without its programs.
   const able: Prepared = { ...prepared, hosts: new Map([...prepared.hosts].filter(([host]) => !failed.has(host))) };
   const done = await restartUnlinked(able);
+  await putBackMinReplicas(session);
   const restarts = new Set(await reconfigure(prepared, done));
   for (const { plan } of able.hosts.values()) for (const { instance } of plan.restarts) if (!done.has(instance)) restarts.add(instance);
   const layout = layoutOperations(session);

@@ -1,5 +1,6 @@
 import type { ErrorKind } from "../base/error.ts";
 import type { Inventory } from "../lab/inventory.ts";
+import type { CleanedLoads } from "../operations/clean-loads.ts";
 import type { ChangeReport } from "../operations/cluster/change.ts";
 import type { CheckReport } from "../operations/cluster/check.ts";
 import type { RecoveryReport } from "../operations/cluster/fix-and-resume.ts";
@@ -43,7 +44,7 @@ export interface LabResults {
   readonly down: DownReport | OrphansReport;
   readonly rebuild: WipedReport | RebuildReport | RollingReport;
   readonly failover: FailoverReport;
-  readonly load: LoadReport;
+  readonly load: LoadReport | CleanedLoads;
   readonly leave: LeaveReport;
   readonly preflight: PreflightReport;
   readonly render: RenderReport;

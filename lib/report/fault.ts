@@ -68,10 +68,15 @@ function describeFault({ fault, touched, begun, until, unarmed, unknown }: OpenF
   return `${fault} of ${touched.join(", ")}, since ${moment(Date.parse(begun))}, ${ends}${alone}${unknown.length === 0 ? "" : `; ${unknown.join(", ")} can't be asked`}`;
 }
 
-export function formatHeal({ lab, healed, failures }: HealVerbReport): string {
+export function formatHeal({ lab, healed, failures, putBack }: HealVerbReport): string {
   return [
     ...healed.map(({ fault, touched, hosts }) => `${fault} of ${touched.join(", ")} undone on ${hosts.join(", ")}`),
+    ...(putBack.length === 0 ? [] : [`min-replicas-to-write of a load that was killed put back on ${putBack.join(", ")}`]),
     ...failures.map(({ host, error }) => `${host}: ${error}`),
-    ...(failures.length > 0 ? [`Once more: redis-lab heal ${lab}`] : healed.length === 0 ? [`no fault was open on ${lab}`] : []),
+    ...(failures.length > 0
+      ? [`Once more: redis-lab heal ${lab}`]
+      : healed.length + putBack.length === 0
+        ? [`no fault was open on ${lab}`]
+        : []),
   ].join("\n");
 }

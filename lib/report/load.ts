@@ -2,6 +2,7 @@ import { megabytes, plural } from "../base/text.ts";
 import type { Gap } from "../drill/load/gaps.ts";
 import type { LatencySummary } from "../drill/load/latencies.ts";
 import type { SideSummary } from "../drill/load/summary.ts";
+import type { CleanedLoads } from "../operations/clean-loads.ts";
 import type { LoadReport } from "../operations/load.ts";
 import { type Column, formatTable, type TableOptions } from "./table.ts";
 
@@ -35,6 +36,11 @@ export function formatLoad({ lab, target, settings, summary, keys, folder }: Loa
     ...keyLines(keys),
     `history: ${folder} (${megabytes(summary.ledgerBytes)})`,
   ].join("\n");
+}
+
+export function formatCleaned({ lab, cleaned }: CleanedLoads): string {
+  if (cleaned.length === 0) return `no load left keys in ${lab}`;
+  return cleaned.flatMap(({ folder, ...keys }) => [...keyLines(keys), `  of ${folder}`]).join("\n");
 }
 
 interface LatencyRow {

@@ -8,7 +8,9 @@ import { keySlot } from "../../lib/cluster/model/slots.ts";
 import type { HistoryHeader, OperationLine } from "../../lib/drill/history.ts";
 import { valueNumber } from "../../lib/drill/load/keys.ts";
 import type { LabInput } from "../../lib/lab/schema.ts";
+import type { CleanedLoads } from "../../lib/operations/clean-loads.ts";
 import type { LoadReport } from "../../lib/operations/load.ts";
+import { minReplicasToWrite } from "../../lib/redis/commands.ts";
 import { makeProject, processesIn, smallCluster, smallReplication, smallSentinel, type TestProject } from "../support/project.ts";
 
 // Loads of running labs, as a user makes them: every operation is accounted for, whatever happens to the lab, the load or redis-lab meanwhile.
@@ -27,7 +29,7 @@ afterAll(() => project?.remove());
 
 interface Account {
   readonly invoke: Extract<OperationLine, { readonly k: "invoke" }>;
-  readonly outcome: Exclude<OperationLine, { readonly k: "invoke" }> | undefined;
+  readonly outcome: Exclude<OperationLine, { readonly k: "invoke" | "unsent" }> | undefined;
 }
 
 /** Every operation of a history with its outcome. A torn last line is none. */
@@ -38,7 +40,10 @@ async function accountsOf(folder: string): Promise<ReadonlyMap<number, Account>>
   for (const line of whole.split("\n")) {
     const read = JSON.parse(line) as OperationLine;
     const known = accounts.get(read.o);
-    if (read.k === "invoke") accounts.set(read.o, { invoke: read, outcome: undefined });
+    if (read.k === "unsent")
+      for (let o = read.o; o < read.o + read.n; o += 1)
+        accounts.set(o, { invoke: { ...read, k: "invoke", o, key: "" }, outcome: { k: "fail", o, t: read.t, error: read.error } });
+    else if (read.k === "invoke") accounts.set(read.o, { invoke: read, outcome: undefined });
     else if (known === undefined) throw new Error(`an outcome without its operation: ${line}`);
     else accounts.set(read.o, { ...known, outcome: read });
   }
@@ -164,6 +169,136 @@ test("its keys go with it, and no other key of the lab", async () => {
   expect(report.keys?.removed).toBeGreaterThan(100);
   expect(await keysLeft(sentinel)).toBe(1);
   expect(await client.call(["GET", "load:mine"])).toBe("stays");
+});
+
+/** Starts a load, and resolves once it has written something down. */
+async function underLoad(lab: LabInput, ...words: string[]) {
+  const folder = join(project.folder, ".redis-lab", lab.name, "local", "drills");
+  const before = new Set(await readdir(folder).catch(() => []));
+  const run = project.start(["load", lab.name, "--json", ...words]);
+  const history = await waitFor(
+    async () => {
+      const found = (await readdir(folder).catch(() => [])).find((name) => !before.has(name));
+      const sizeOf = (name: string) =>
+        stat(join(folder, name, "operations.jsonl")).then(
+          ({ size }) => size,
+          () => 0,
+        );
+      const lines = found === undefined ? 0 : await sizeOf(found);
+      return found !== undefined && lines > 5_000 ? { done: true, value: join(folder, found) } : { done: false, missing: "operations" };
+    },
+    { what: "the load to run", timeoutMs: 120_000, intervalMs: 20 },
+  );
+  return { ...run, history };
+}
+
+test("more than can be done is asked for: what can be done is done, and all of it is accounted for", async () => {
+  const report = await load(replication, "--rate", "2000000", "--for", "3s", "--timeout", "1s");
+  expect(report.summary.operations).toBe(6_000_000);
+  expect(report.summary.acknowledged).toBeGreaterThan(3_000);
+  expect(report.summary.notSent).toBeGreaterThan(1_000_000);
+  expect(report.summary.acknowledged + report.summary.failed + report.summary.unknown).toBe(6_000_000);
+  expect(report.keys?.left).toBe(0);
+});
+
+test("--ttl gives every key that is set its time, and --min-replicas is on every server for as long as the load lasts", async () => {
+  const servers = (
+    JSON.parse((await project.run(["status", sentinel.name, "--json"])).stdout) as { rows: { instance: string; role: string }[] }
+  ).rows
+    .filter(({ role }) => role === "master" || role === "replica")
+    .map(({ instance }) => instance);
+  const asked = () => Promise.all(servers.map(async (instance) => minReplicasToWrite(await clientOf(sentinel, instance))));
+  const before = await asked();
+  const words = ["--rate", "200", "--for", "600s", "--ttl", "500", "--reads", "0", "--min-replicas", "1", "--timeout", "20s"];
+  const { child, result, history } = await underLoad(sentinel, ...words);
+  expect(await asked()).toEqual(servers.map(() => 1));
+  const [master] = await mastersOf(sentinel);
+  const client = await clientOf(sentinel, master?.instance ?? "");
+  const acknowledged = await waitFor(
+    async () => {
+      const found = [...(await accountsOf(history)).values()].filter(({ invoke, outcome }) => invoke.op === "write" && outcome?.k === "ok");
+      return found.length > 10 ? { done: true, value: found } : { done: false, missing: "acknowledged writes" };
+    },
+    { what: "writes", timeoutMs: 60_000, intervalMs: 50 },
+  );
+  for (const { invoke } of acknowledged.slice(0, 10)) {
+    const left = Number(await client.call(["TTL", invoke.key]));
+    expect(left).toBeGreaterThan(300);
+    expect(left).toBeLessThanOrEqual(500);
+  }
+  // Killed, it leaves both; `heal` and `load --clean` take them away.
+  child.kill("SIGKILL");
+  await result;
+  expect(await asked()).toEqual(servers.map(() => 1));
+  const healed = JSON.parse((await project.ok(["heal", sentinel.name, "--json"])).stdout) as { putBack: string[] };
+  expect(healed.putBack.toSorted()).toEqual(servers.filter((_, index) => before[index] !== 1).toSorted());
+  expect(await asked()).toEqual(before);
+  expect(await client.call(["EXISTS", acknowledged[0]?.invoke.key ?? ""])).toBe(1);
+  const { cleaned } = JSON.parse((await project.ok(["load", sentinel.name, "--clean", "--json"])).stdout) as CleanedLoads;
+  expect(cleaned.find(({ folder }) => folder === history)).toMatchObject({ left: 0 });
+  for (const { invoke } of acknowledged) expect(await client.call(["EXISTS", invoke.key])).toBe(0);
+  expect((await project.ok(["load", sentinel.name, "--clean"])).stdout).toBe("no load left keys in sentinel\n");
+});
+
+test("a master that hangs: what it had is unknown, what could not be sent has failed, and it is loaded on when it goes on", async () => {
+  const info = await project.call(replication, "redis-18:6379", "INFO", "server");
+  const pid = Number(/^process_id:(\d+)/m.exec(String(info))?.[1]);
+  const { result, history } = await underLoad(replication, "--rate", "200", "--for", "12s", "--timeout", "1s", "--writers", "4", "--keep");
+  process.kill(pid, "SIGSTOP");
+  await waitFor(
+    async () => {
+      const unknown = [...(await accountsOf(history)).values()].filter(({ outcome }) => outcome?.k === "unknown").length;
+      return unknown >= 4 ? { done: true, value: undefined } : { done: false, missing: "operations without an answer" };
+    },
+    { what: "the hang to be seen", timeoutMs: 60_000, intervalMs: 50 },
+  ).finally(() => process.kill(pid, "SIGCONT"));
+  const { code, stdout, stderr } = await result;
+  expect(code, stderr).toBe(0);
+  const report: LoadReport = JSON.parse(stdout);
+  const accounts = await accountsOf(history);
+  expectAccounted(report, accounts);
+  expect(report.summary.shards[0]?.writes.gapCount).toBeGreaterThan(0);
+  const last = Math.max(...[...accounts.values()].flatMap(({ outcome }) => (outcome?.k === "ok" ? [outcome.t] : [])));
+  const hung = Math.max(...[...accounts.values()].flatMap(({ outcome }) => (outcome?.k === "unknown" ? [outcome.t] : [])));
+  expect(last).toBeGreaterThan(hung);
+  expect(await faultsOf(replication, accounts)).toEqual([]);
+});
+
+test("without --wait, what a killed master takes with it is the last that it acknowledged, and no more than replication may be behind", async () => {
+  const [master] = await mastersOf(sentinel);
+  const { result, history } = await underLoad(
+    sentinel,
+    "--timeout",
+    "5s",
+    "--rate",
+    "500",
+    "--for",
+    "10s",
+    "--writers",
+    "1",
+    "--reads",
+    "0",
+    "--keep",
+  );
+  await project.ok(["kill", sentinel.name, master?.instance ?? ""]);
+  const { code, stderr } = await result;
+  expect(code, stderr).toBe(0);
+  await project.ok(["up", sentinel.name]);
+  const masters = await mastersOf(sentinel);
+  const writes = [...(await accountsOf(history)).values()].filter(({ invoke, outcome }) => invoke.op === "write" && outcome?.k === "ok");
+  expect(writes.length).toBeGreaterThan(20);
+  // Up to the longest pause the old master acknowledged, after it the new one.
+  const times = writes.map(({ outcome }) => outcome?.t ?? 0);
+  const pauses = times.slice(1).map((time, index) => time - (times[index] ?? 0));
+  const split = pauses.indexOf(Math.max(...pauses)) + 1;
+  const held = await Promise.all(writes.map(async ({ invoke }) => (await heldBy(sentinel, invoke.key, masters)) === invoke.v));
+  expect(held.slice(split).every(Boolean)).toBe(true);
+  const old = held.slice(0, split);
+  const lost = old.indexOf(false);
+  if (lost === -1) return;
+  // A stream has no holes: behind the first that is missing nothing of the old master is there.
+  expect(old.slice(lost).some(Boolean)).toBe(false);
+  expect((times[split - 1] ?? 0) - (times[lost] ?? 0)).toBeLessThan(5_000_000);
 });
 
 test.each([

@@ -1,8 +1,9 @@
 import { randomInt } from "node:crypto";
 import { resolve } from "node:path";
 import type { KeySpread } from "../../drill/load/settings.ts";
-import { loadLab } from "../../operations/load.ts";
-import { formatLoad, formatLoadProgress } from "../../report/load.ts";
+import { cleanLoads } from "../../operations/clean-loads.ts";
+import { type LoadVerbOptions, loadLab } from "../../operations/load.ts";
+import { formatCleaned, formatLoad, formatLoadProgress } from "../../report/load.ts";
 import { say } from "../../report/print.ts";
 import { printResult, type ReportContext } from "../context.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -24,15 +25,16 @@ interface LoadFlags {
   readonly seed: number | undefined;
   readonly history: string | undefined;
   readonly keep: boolean;
+  readonly clean: boolean;
 }
 
 /** A line of progress after so many seconds. */
 const EVERY = 5;
 
 export async function load(context: ReportContext<"load">, flags: LoadFlags): Promise<number> {
-  const { for: forMs, timeout: timeoutMs, seed = randomInt(2 ** 31), history, keep, minReplicas, client, ...request } = flags;
+  const { for: forMs, timeout: timeoutMs, seed = randomInt(2 ** 31), history, keep, clean, minReplicas, client, ...request } = flags;
   let seconds = 0;
-  const report = await loadLab({
+  const options: LoadVerbOptions = {
     ...context,
     emit: () => {},
     request: { ...request, forMs, timeoutMs, seed },
@@ -45,7 +47,13 @@ export async function load(context: ReportContext<"load">, flags: LoadFlags): Pr
       if (!context.json && seconds % EVERY === 0) say(`${formatLoadProgress(seconds, counts)}\n`);
     },
     now: () => new Date(),
-  });
+  };
+  if (clean) {
+    const cleaned = await cleanLoads(options);
+    printResult(context, cleaned, formatCleaned(cleaned));
+    return cleaned.ok ? EXIT.done : EXIT.failed;
+  }
+  const report = await loadLab(options);
   printResult(context, report, formatLoad(report, context));
   return report.ok ? EXIT.done : EXIT.failed;
 }

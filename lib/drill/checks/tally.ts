@@ -114,6 +114,10 @@ export class HistoryTally {
       this.#invoke(line);
       return;
     }
+    if (line.k === "unsent") {
+      this.#unsent(line);
+      return;
+    }
     const open = this.#open.get(line.o);
     // An outcome whose invocation is not there: both are written in this order.
     if (open === undefined) throw this.#damaged(`operation ${line.o} ends and was never begun`);
@@ -206,6 +210,16 @@ export class HistoryTally {
     this.#open.set(o, { t, due: t - late, op, key, shard, writer: w, v, least: this.#leastOf(op, key) });
   }
 
+  /** Nothing of them was done, so they are in the counts alone. */
+  #unsent({ o, n, t, w, op, error }: OperationLine & { readonly k: "unsent" }): void {
+    const shard = this.#shards.get(w);
+    if (shard === undefined) throw this.#damaged(`operation ${o} is of writer ${w}, which the header does not name`);
+    const { write, read } = this.#sidesOf(shard);
+    (isWrite(op) ? this.counts.write : this.counts.read).failed += n;
+    (isWrite(op) ? write : read).failed(t, t);
+    this.#countError(error, n);
+  }
+
   /** What a read that begins now has to see at least. */
   #leastOf(op: OperationKind, key: string): number {
     if (op === "look") return this.registers.get(key)?.acknowledged ?? 0;
@@ -261,9 +275,9 @@ export class HistoryTally {
   }
 
   /** The kind of an error: the first word of what a server says. */
-  #countError(text: string): void {
+  #countError(text: string, count = 1): void {
     const kind = /^[A-Z]{3,}/.exec(text)?.[0] ?? text.slice(0, 60);
-    if (this.errors.size < 100 || this.errors.has(kind)) this.errors.set(kind, (this.errors.get(kind) ?? 0) + 1);
+    if (this.errors.size < 100 || this.errors.has(kind)) this.errors.set(kind, (this.errors.get(kind) ?? 0) + count);
   }
 
   #registerOf(key: string): Register {

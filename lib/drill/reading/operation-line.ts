@@ -11,7 +11,7 @@ export function parseOperation(text: string): OperationLine | string {
     return "it is no JSON";
   }
   if (typeof value !== "object" || value === null) return "it is no object";
-  const { k, o, t, w, op, key, v, late, error, node } = value as Record<string, unknown>;
+  const { k, o, t, w, op, key, v, late, error, node, n, from, to } = value as Record<string, unknown>;
   if (!isCount(o)) return "o is no number of an operation";
   if (!isCount(t)) return "t is no time in microseconds";
   if (node !== undefined && !isShort(node)) return "node is no instance";
@@ -31,8 +31,14 @@ export function parseOperation(text: string): OperationLine | string {
     case "fail":
     case "unknown":
       return typeof error === "string" ? { k, ...answered, error } : "error is no text";
+    case "unsent":
+      if (!isCount(n) || n === 0) return "n is no number of operations";
+      if (!isCount(w)) return "w is no number of a writer";
+      if (op !== "write" && op !== "look") return "op is neither write nor look";
+      if (!isCount(from) || !isCount(to)) return "from or to is no time in microseconds";
+      return typeof error === "string" ? { k, o, n, t, w, op, from, to, error } : "error is no text";
     default:
-      return "k is none of invoke, ok, fail and unknown";
+      return "k is none of invoke, ok, fail, unknown and unsent";
   }
 }
 

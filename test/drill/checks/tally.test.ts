@@ -255,3 +255,12 @@ test("latency counts from the moment at which an operation was due", () => {
   ]);
   expect(tally.latencies.between(0, 1e9).max).toBe(5_000);
 });
+
+test("a run of operations that were not sent counts as failed on its side, and is an error of its shard", () => {
+  const run = { k: "unsent", o: 1, n: 40, t: 100, w: 0, op: "write", from: 60, to: 90, error: "not sent" } as const;
+  const tally = tallied([run, { ...run, o: 41, n: 10, op: "look" }]);
+  expect(tally.counts).toEqual({ write: { acknowledged: 0, failed: 40, unknown: 0 }, read: { acknowledged: 0, failed: 10, unknown: 0 } });
+  expect(tally.errors).toEqual(new Map([["not sent", 50]]));
+  expect(tally.sides.get("mymaster")?.write.outage).toEqual({ fromMicros: 100, toMicros: 100 });
+  expect(() => tallied([{ ...run, w: 7 }])).toThrow();
+});
