@@ -284,6 +284,8 @@ test("without --wait, what a killed master takes with it is the last that it ack
   const { code, stderr } = await result;
   expect(code, stderr).toBe(0);
   await project.ok(["up", sentinel.name]);
+  // Those to what was killed are closed.
+  clients.clear();
   const masters = await mastersOf(sentinel);
   const writes = [...(await accountsOf(history)).values()].filter(({ invoke, outcome }) => invoke.op === "write" && outcome?.k === "ok");
   expect(writes.length).toBeGreaterThan(20);
@@ -351,6 +353,7 @@ test.each([
     expect(report.summary.failed + report.summary.unknown).toBeGreaterThan(0);
     expect(report.summary.shards.some(({ writes, reads }) => writes.gapCount + reads.gapCount > 0)).toBe(true);
     await project.ok(["up", lab.name]);
+    clients.clear();
     expect(await faultsOf(lab, accounts)).toEqual([]);
   },
 );
