@@ -18,9 +18,6 @@ import {
 import { bytes, duration, milliseconds, perSecond, positive, share, whole } from "./values.ts";
 import { labVerb, type Verb } from "./verb.ts";
 
-/** How long a load takes, in milliseconds. */
-const DEFAULT_FOR_MS = 30_000;
-
 const YES = { yes: short("-y", flag("do not ask")) };
 
 /** `redis-lab VERB LAB …`, in the order of `--help`. */
@@ -135,7 +132,7 @@ export const LAB_VERBS: readonly Verb[] = [
       arguments: {},
       options: {
         rate: option("<n/s>", "operations that become due, whatever the servers answer", perSecond, DEFAULT_RATE),
-        for: timeOption("how long operations become due", duration, DEFAULT_FOR_MS),
+        for: timeOption("how long operations become due", duration, 30_000),
         writers: option("<n>", "writers of each shard (default: as many as the rate needs)", whole(1)),
         keys: choice("<spread>", "how keys are chosen", KEY_SPREADS, "uniform"),
         keyCount: option("<n>", "keys to choose from, over all shards", whole(1), DEFAULT_KEY_COUNT),
