@@ -122,7 +122,10 @@ export function clusterOperations(session: Session): LayoutOperations {
         .filter(({ role, self }) => role === "master" && self.slots.length > 0)
         .map(({ self: { slots } }) => ({ name: `slots ${formatRanges(slots)}`, slots }));
       if (shards.length === 0) throw noShards(lab.name);
-      const nodes = [...topology.live.values()].map(({ member }) => endpointOf(member));
+      // A standby answers, and knows no slot: a client that asked it first would find none for ever.
+      const nodes = [...topology.live.values()]
+        .filter(({ view }) => view.some((node) => node.slots.length > 0))
+        .map(({ member }) => endpointOf(member));
       const first = ({ slots }: (typeof shards)[number]) => slots[0]?.first ?? 0;
       return { client: "cluster", nodes, shards: shards.sort((a, b) => first(a) - first(b)) };
     },

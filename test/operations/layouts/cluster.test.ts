@@ -64,3 +64,26 @@ test("a suspicion alone is not waited for: one node may lose sight of another at
   await layout.settled("redis-18:6379");
   expect(looks).toBe(1);
 });
+
+test("a load is pointed at nodes that know who has the slots: a standby that is asked first would know of none for ever", async () => {
+  const placed = placedInstances(placement);
+  const standby = placed.find(({ role }) => role.kind === "standby");
+  const of = session(() => "master");
+  const client = async (by: string) => {
+    if (by !== standby?.id) return of.access.client(by);
+    const alone = `${nodeId(by)} ${standby.address}:${standby.port}@${standby.port + 10_000} myself,master - 0 0 0 connected`;
+    const replies: Readonly<Record<string, string | number>> = {
+      INFO: "redis_version:7.0.15\r\ncluster_enabled:1\r\nrole:master\r\nloading:0",
+      "CLUSTER INFO": "cluster_state:fail\r\ncluster_known_nodes:1\r\ncluster_current_epoch:0\r\ncluster_my_epoch:0",
+      "CLUSTER NODES": alone,
+      "CLUSTER MYID": nodeId(by),
+      DBSIZE: 0,
+    };
+    return { call: async (command: readonly string[]) => replies[command.join(" ")] };
+  };
+  const found: unknown = { ...of, access: { client } };
+  const traffic = await clusterOperations(found as Session).traffic();
+  expect(traffic).toMatchObject({ client: "cluster", shards: [{ name: "slots 0-8191" }, { name: "slots 8192-16383" }] });
+  const addresses = placed.filter(({ id }) => NODES.includes(id)).map(({ address, port }) => ({ address, port }));
+  expect(traffic).toMatchObject({ nodes: addresses });
+});
