@@ -1,5 +1,6 @@
 import type { ProcessProof } from "../bootstrap/facts.ts";
 import type { PlacedHost, PlacedInstance, Placement } from "../lab/placement.ts";
+import type { Lab } from "../lab/schema.ts";
 import type { TargetCapabilities } from "../lab/targets.ts";
 
 /** What the options of the verb may be, and of whom the rows ask them. */
@@ -80,6 +81,13 @@ export interface TargetNeed {
   readonly what: string;
 }
 
+/** What a fault asks of the lab, beyond its target. */
+export interface LabNeed {
+  readonly has: (lab: Lab, capabilities: TargetCapabilities) => boolean;
+  /** As the end of "…: it needs". */
+  readonly what: string;
+}
+
 /** A fault: one row of FAULTS. */
 export interface FaultRow {
   /** What it touches: instances; whole hosts; or hosts of two sides. */
@@ -92,6 +100,8 @@ export interface FaultRow {
   /** Why `--for` means nothing to it. @default it does */
   readonly noDuration?: string;
   readonly needs?: TargetNeed | undefined;
+  /** What can be said beforehand; the hosts have the last word. @default nothing */
+  readonly needsOfLab?: LabNeed | undefined;
   /** A program of the host, beyond those that redis-lab always needs; for people. @default none */
   readonly programs?: string;
   /** How it is undone: one line, for people. */

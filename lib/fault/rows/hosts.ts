@@ -1,7 +1,7 @@
 import { SAME_PROCESS } from "../../bootstrap/process-scripts.ts";
 import { raw, sh } from "../../connection/quote.ts";
 import type { PlacedInstance } from "../../lab/placement.ts";
-import { CANNOT, type FaultContext, type FaultRow, GONE, type HostPart, type TargetNeed, type TouchedHost } from "../row.ts";
+import { CANNOT, type FaultContext, type FaultRow, GONE, type HostPart, type LabNeed, type TargetNeed, type TouchedHost } from "../row.ts";
 import { ENDED, signalScript, startAgainScript } from "../scripts.ts";
 
 // Faults of a host: its start, its disk, its memory, its clock.
@@ -47,11 +47,18 @@ const OWN_DISK: TargetNeed = {
   what: "hosts whose data folder can be on a small file system of its own",
 };
 
+/** Machines bring disks of their own. */
+const DECLARED_DISK: LabNeed = {
+  has: ({ netns }, { network }) => network !== "namespaces" || netns.disk !== undefined,
+  what: 'a small disk for each host: `netns: { disk: "64mb" }` in the lab',
+};
+
 export const diskFull: FaultRow = {
   of: "hosts",
   options: [],
   defaultMs: 60_000,
   needs: OWN_DISK,
+  needsOfLab: DECLARED_DISK,
   programs: "a file system of at most 2 GiB, mounted at the prefix or below",
   undone: "the ballast file is removed",
   takes: "disk",
@@ -81,6 +88,7 @@ export const diskReadOnly: FaultRow = {
   options: [],
   defaultMs: 60_000,
   needs: OWN_DISK,
+  needsOfLab: DECLARED_DISK,
   programs: "a file system of at most 2 GiB, mounted at the prefix or below",
   undone: "it is mounted for writing again",
   takes: "disk",

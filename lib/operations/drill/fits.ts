@@ -23,8 +23,11 @@ export function whyNot(
   for (const step of [...fault, ...recover]) {
     if (step.do !== "fault") continue;
     if (!isFaultName(step.fault)) return `there is no fault "${step.fault}"${didYouMean(step.fault, FAULT_NAMES)}`;
-    const needs = FAULTS[step.fault].needs;
-    if (needs === undefined || needs.has(capabilities)) continue;
+    const { needs, needsOfLab } = FAULTS[step.fault];
+    if (needs === undefined || needs.has(capabilities)) {
+      if (needsOfLab?.has(lab, capabilities) === false) return `${step.fault} needs ${needsOfLab.what}`;
+      continue;
+    }
     const able = TARGET_NAMES.filter((target) => needs.has(TARGETS[target]));
     return `${step.fault} needs ${needs.what}${able.length === 0 ? "" : ` (--target ${able.join(" or ")})`}`;
   }
