@@ -59,6 +59,9 @@ const CASES: Readonly<Record<string, Case>> = {
   },
   cli: { words: ["cluster", "redis-38", "ping"], ends: "interrupted" },
   logs: { words: ["cluster", "redis-38", "--lines", "1"], ends: 0, itself: true },
+  load: { words: ["cluster", "--for", "60s"], ends: "interrupted" },
+  // It is for another target.
+  shell: { words: ["cluster", "redis-38", "--", "true"], ends: 64 },
   "drill list": { words: ["cluster"], ends: 0 },
   "drill run": { words: ["cluster", "replica-kill"], ends: "interrupted" },
   "drill matrix": { words: ["cluster", "replica-kill", "--set", "node-timeout=60001"], ends: "interrupted", itself: true },
@@ -134,9 +137,24 @@ test("every verb is tried", async () => {
 const limits = { copy: pLimit(5), itself: pLimit(1) };
 
 const SAMPLE: ReadonlySet<string> = new Set(
-  ["up", "plan", "status", "down", "doctor", "ssh", "cli", "failover", "exec", "stop", "start", "kill", "apply"].concat(
-    ["check", "fix", "reshard", "failover", "del-node", "backup", "import"].map((verb) => `cluster ${verb}`),
-  ),
+  [
+    "up",
+    "plan",
+    "status",
+    "down",
+    "doctor",
+    "ssh",
+    "cli",
+    "failover",
+    "exec",
+    "stop",
+    "start",
+    "kill",
+    "apply",
+    "load",
+    "drill run",
+    "drill matrix",
+  ].concat(["check", "fix", "reshard", "failover", "del-node", "backup", "import"].map((verb) => `cluster ${verb}`)),
 );
 const cases = casesOf(Object.entries(CASES).map(([name, each]) => ({ name, each, sample: SAMPLE.has(name) })));
 

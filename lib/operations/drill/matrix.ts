@@ -71,12 +71,16 @@ export function combinations(vary: readonly Varied[]): readonly Readonly<Record<
   );
 }
 
-/** Runs a drill under every combination of settings, each brought to the lab by `up`, and puts the lab back as it is declared, also after an interruption. */
+/**
+ * Runs a drill under every combination of settings, each brought to the lab by `up`, and puts the lab back as it is declared, also after an interruption. Only where `up` itself is interrupted it says how: what was silent
+ * then would be as silent once more.
+ */
 export async function runMatrix(options: MatrixOptions): Promise<MatrixReport> {
   const { lab, target, drill, vary, signal, say } = options;
   if (vary.length === 0) throw nothingToVary("--set", "there is none");
   const plans = combinations(vary).map((settings) => ({ settings, lab: derivedLab(lab, settings) }));
   const rows: MatrixRow[] = [];
+  let bringing = false;
   try {
     for (const { settings, lab: derived } of plans) {
       if (signal?.aborted === true) break;
@@ -86,13 +90,17 @@ export async function runMatrix(options: MatrixOptions): Promise<MatrixReport> {
           .join(", "),
       );
       const wait = settings[WAIT] === undefined ? {} : { wait: Number(settings[WAIT]) };
+      bringing = true;
       await bringUp({ ...options, lab: derived });
+      bringing = false;
       rows.push(rowOf(settings, await runDrills({ ...options, ...wait, lab: derived })));
     }
   } finally {
-    say("the lab is put back as it is declared");
-    // An interruption does not leave the lab with settings that it does not declare.
-    await bringUp({ ...options, signal: undefined });
+    if (bringing && signal?.aborted === true) say(`settings of the matrix may be left; they go with: redis-lab up ${lab.name}`);
+    else {
+      say("the lab is put back as it is declared");
+      await bringUp({ ...options, signal: undefined });
+    }
   }
   return { lab: lab.name, target, drill: drill.name, rows, interrupted: signal?.aborted === true };
 }

@@ -79,9 +79,14 @@ export async function runDrills(options: DrillVerbOptions): Promise<DrillRunRepo
 
 async function runOnce(options: DrillVerbOptions, seed: number, folder: string): Promise<DrillReport> {
   const { lab, target, drill, now, say, signal } = options;
-  // What heals has to work after an interruption as well: this session has no signal, and the steps of the drill ask it themselves.
-  return withSession({ ...options, signal: undefined }, async (session) => {
-    const { rows, healthy, findings } = await readStatus(session);
+  // Until the drill begins an interruption gives up an instance that is silent. What heals has to work after one as well: from then on the steps of the drill ask the signal themselves.
+  const looking = new AbortController();
+  const giveUp = () => looking.abort(signal?.reason);
+  if (signal?.aborted === true) giveUp();
+  signal?.addEventListener("abort", giveUp);
+  const letGo = () => signal?.removeEventListener("abort", giveUp);
+  return withSession({ ...options, signal: looking.signal }, async (session) => {
+    const { rows, healthy, findings } = await readStatus(session).finally(letGo);
     if (!healthy)
       throw notHealthyBefore(
         lab.name,
@@ -132,7 +137,7 @@ async function runOnce(options: DrillVerbOptions, seed: number, folder: string):
     const report = await judgeFolder(at, undefined, [...run.left, ...undone]);
     await writeAtomically(join(at, HISTORY_FILES.report), `${JSON.stringify(report, null, 2)}\n`);
     return report;
-  });
+  }).finally(letGo);
 }
 
 /** `20261201-150403`. */
