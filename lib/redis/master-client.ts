@@ -63,16 +63,17 @@ async function askSentinel(sentinel: ServerAddress, name: string, options: Appli
   }
 }
 
-/** A connection to whoever is the master now, by the rules for clients of sentinels: ask where it is, connect, ask it for its role; after every loss of the connection again. */
+/** A connection to the server that is the master now, by the rules for clients of sentinels: ask where it is, connect, ask it for its role; after every loss of the connection again. */
 class FollowedMaster {
-  readonly #find: () => Promise<ServerAddress>;
+  readonly #find: () => Promise<readonly ServerAddress[]>;
   readonly #options: ApplicationOptions;
   #client: Client | undefined;
   #address: string | undefined;
   #seeking: Promise<void> | undefined;
   #closed = false;
 
-  constructor(find: () => Promise<ServerAddress>, options: ApplicationOptions) {
+  /** @param find where it may be, the likeliest first */
+  constructor(find: () => Promise<readonly ServerAddress[]>, options: ApplicationOptions) {
     this.#find = find;
     this.#options = options;
   }
@@ -125,7 +126,18 @@ class FollowedMaster {
   }
 
   async #connect(): Promise<void> {
-    const server = await this.#find();
+    let last: unknown = new NoMasterNow("there is no server to ask");
+    for (const server of await this.#find()) {
+      try {
+        return await this.#connectTo(server);
+      } catch (error) {
+        last = error;
+      }
+    }
+    throw last;
+  }
+
+  async #connectTo(server: ServerAddress): Promise<void> {
     const client = await connected(server, this.#options);
     const late = setTimeout(() => discard(client), this.#options.timeoutMs);
     const role = await client.sendCommand(["ROLE"]).finally(() => clearTimeout(late));
@@ -179,7 +191,7 @@ export async function openSentinelClient(
     let last: unknown = new NoMasterNow("there is no sentinel");
     for (const sentinel of sentinels) {
       try {
-        return await askSentinel(sentinel, name, asking);
+        return [await askSentinel(sentinel, name, asking)];
       } catch (error) {
         last = error;
       }
@@ -192,9 +204,17 @@ export async function openSentinelClient(
   return following(masters, stop);
 }
 
-/** A client of masters that nobody replaces by itself. @throws where one does not answer, or is a replica */
-export async function openMasterClient(servers: readonly ServerAddress[], options: ApplicationOptions): Promise<ApplicationClient> {
-  const masters = servers.map((server) => new FollowedMaster(async () => server, options));
+/**
+ * A client of masters that nothing replaces by itself: it looks for the role among the servers of each shard, as an application does that was given all of their addresses.
+ *
+ * @param shards the servers of each, the likeliest master first
+ * @throws where none of a shard answers as a master
+ */
+export async function openMasterClient(
+  shards: readonly (readonly ServerAddress[])[],
+  options: ApplicationOptions,
+): Promise<ApplicationClient> {
+  const masters = shards.map((servers) => new FollowedMaster(async () => servers, options));
   await Promise.all(masters.map((master) => master.open()));
   return following(masters, () => {});
 }

@@ -72,5 +72,8 @@ export interface ClusterShard extends LoadShard {
 }
 
 export interface MasterShard extends LoadShard {
+  /** Who is the master when the load begins. */
   readonly master: Endpoint;
+  /** Servers that the role may be handed over to: the client looks among them for the one that has it. @default none */
+  readonly others?: readonly Endpoint[] | undefined;
 }

@@ -44,7 +44,7 @@ export async function openApplicationClient(
       return (await import("../../redis/master-client.ts")).openSentinelClient(traffic, names, options);
     }
     case "master": {
-      const masters = traffic.shards.map(({ master }) => master);
+      const masters = traffic.shards.map(({ master, others = [] }) => [master, ...others]);
       return (await import("../../redis/master-client.ts")).openMasterClient(masters, options);
     }
     default:

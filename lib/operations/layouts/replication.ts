@@ -85,7 +85,8 @@ export function replicationOperations(session: Session): LayoutOperations {
       const seen = await observe();
       const verdict = judgeMaster(seen, wanted);
       if (verdict.kind !== "master") throw noMaster(checkReplication(seen, wanted));
-      return { client: "master", shards: [{ name: "master", master: endpointOf(verdict.instance) }] };
+      const others = declaredServers(wanted).filter(({ id }) => id !== verdict.instance.id);
+      return { client: "master", shards: [{ name: "master", master: endpointOf(verdict.instance), others: others.map(endpointOf) }] };
     },
     async prove() {
       const seen = await observe();

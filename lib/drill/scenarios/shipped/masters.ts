@@ -2,7 +2,7 @@ import { type Drill, type DrillExpectation, defineDrill } from "../drill.ts";
 
 // What happens to a master.
 
-// Without sentinels applications know one address alone, so that a drill that moves the master would tell nothing of them but that.
+// Without sentinels nothing takes the place of a master that is gone: `master-until-started` is the drill of that layout.
 const ELECTED = ["cluster", "sentinel"] as const;
 const FAIL_OVER = { do: "wait", for: "promoted", within: "6timeout+60s" } as const;
 /** Other sentinels hear of a new master by the hello of the one that made it, every two seconds: who comes back before is taken for the master by some of them, and loses what it is sent. */
@@ -21,12 +21,6 @@ const OUTAGE: readonly DrillExpectation[] = [
     expect: "failovers=1,gap<2timeout+20s",
     why: "out for down-after and one election",
     source: "sentinel.c, 4.0.14 and 7.4.1; measured: down-after + 0.6 s",
-  },
-  {
-    layouts: ["replication"],
-    expect: "failovers=0",
-    why: "without sentinels nothing elects: it is out until it is started again",
-    source: "redis docs, replication.md",
   },
 ];
 
@@ -60,6 +54,23 @@ export const MASTER_DRILLS: readonly Drill[] = [
     given: { layouts: ELECTED },
     fault: [{ do: "fault", fault: "kill", targets: ["master"] }, FAIL_OVER, HEARD_BY_ALL],
     expect: [...OUTAGE, ASYNCHRONOUS],
+  }),
+  defineDrill({
+    name: "master-until-started",
+    about: "a master is killed where nothing watches it: writes are refused until it is started again by hand",
+    given: { layouts: ["replication"] },
+    fault: [
+      { do: "fault", fault: "kill", targets: ["master"] },
+      { do: "pause", for: "3s" },
+    ],
+    recover: [{ do: "start", targets: ["master"] }, { do: "up" }],
+    expect: [
+      {
+        expect: "failovers=0,gap>3s,lost=any,stale=any,backwards=any,counters=any,phantom=any",
+        why: "without sentinels nothing elects, and what was not saved yet is gone from its replicas as well once they follow it again",
+        source: "redis docs, replication.md, Safety of replication when master has persistence turned off",
+      },
+    ],
   }),
   defineDrill({
     name: "master-back-at-once",

@@ -3,7 +3,6 @@ import { type Drill, defineDrill } from "../drill.ts";
 // What happens to replicas and sentinels, and what people do on purpose.
 
 const ALL = ["cluster", "sentinel", "replication"] as const;
-const ELECTED = ["cluster", "sentinel"] as const;
 const NOTHING_FELT = "failovers=0,lost=0,counters=0,gap<timeout+5s";
 const ASYNCHRONOUS = "lost=any,stale=any,backwards=any,counters=any,phantom=any";
 
@@ -82,7 +81,7 @@ export const OTHER_DRILLS: readonly Drill[] = [
   defineDrill({
     name: "planned-failover",
     about: "the role of a master is handed over on purpose, fenced",
-    given: { layouts: ELECTED },
+    given: { layouts: ALL },
     fault: [{ do: "failover", how: "planned" }],
     expect: [
       {
@@ -128,7 +127,7 @@ export const OTHER_DRILLS: readonly Drill[] = [
   defineDrill({
     name: "rolling-restart",
     about: "every instance is restarted, replicas first, each master after it has handed over",
-    given: { layouts: ELECTED },
+    given: { layouts: ALL },
     fault: [{ do: "rolling-restart" }],
     expect: [
       {
@@ -141,7 +140,7 @@ export const OTHER_DRILLS: readonly Drill[] = [
   defineDrill({
     name: "reboot-of-all",
     about: "everything is killed at once and started again, as after a power cut of all hosts",
-    given: { layouts: ELECTED },
+    given: { layouts: ALL },
     fault: [{ do: "fault", fault: "kill", targets: ["all"] }],
     recover: [{ do: "up" }],
     expect: [
