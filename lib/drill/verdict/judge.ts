@@ -41,7 +41,8 @@ export async function judgeHistory(history: HistoryFolder): Promise<Judged> {
     },
     timeoutMs,
     floorMs: timeoutMs === undefined || electionMs === undefined ? undefined : timeoutMs + electionMs,
-    ended: hasFinal && !events.some(({ what }) => what === "interrupted"),
+    // A load on its own removes its keys, or leaves them: what it holds is all that there will be.
+    ended: header.drill === undefined || (hasFinal && !events.some(({ what }) => what === "interrupted")),
   };
 }
 

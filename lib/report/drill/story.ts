@@ -69,6 +69,7 @@ export function formatDrill(report: DrillReport, options: Partial<TableOptions> 
     ...(verdict.expectations.length === 0
       ? []
       : [`        expected: ${verdict.expectations.map(({ expectation, met }) => (met ? expectation : pc.red(expectation))).join(", ")}`]),
+    ...(drill === undefined ? unjudgedLines(report) : []),
     "",
     ...figureLines(report),
     "",
@@ -80,6 +81,12 @@ export function formatDrill(report: DrillReport, options: Partial<TableOptions> 
     `Further: redis-lab status ${lab}; redis-lab logs ${lab} --all; less ${folder}/events.jsonl`,
   ];
   return lines.map((line) => (/^(Again|Further):/.test(line) ? line : wrapLines(line, width))).join("\n");
+}
+
+/** Of a load on its own: what only the end of a drill tells. */
+function unjudgedLines({ verdict }: DrillReport): readonly string[] {
+  const unjudged = verdict.checks.filter(({ outcome }) => outcome === "not-judged").map(({ check }) => check);
+  return unjudged.length === 0 ? [] : [`        a load does not look at the lab in the end; not judged: ${unjudged.join(", ")}`];
 }
 
 function figureLines({ figures, errors, shards }: DrillReport): readonly string[] {
