@@ -1,52 +1,39 @@
-/** Buckets for each doubling: a value is off by less than 1.6 %. */
-const FINENESS = 64;
-const OCTAVES = 32;
+import { build, type Histogram } from "hdr-histogram-js";
 
-/** How often each latency was seen, in microseconds, in buckets that grow with the value. */
+/** Ten minutes, in microseconds: what takes longer counts as that in quantiles. */
+const LONGEST = 600_000_000;
+
+/** How often each latency was seen, in microseconds; a value is off by less than 1 %, so that a thousand of them take some megabytes. */
 export class LatencyHistogram {
-  readonly #buckets = new Uint32Array(FINENESS * OCTAVES);
-  count = 0;
+  readonly #histogram: Histogram = build({
+    bitBucketSize: 32,
+    autoResize: true,
+    lowestDiscernibleValue: 1,
+    highestTrackableValue: 2,
+    numberOfSignificantValueDigits: 2,
+  });
   max = 0;
+
+  get count(): number {
+    return this.#histogram.totalCount;
+  }
 
   add(micros: number): void {
     const value = Math.max(0, micros);
-    const at = bucketOf(value);
-    this.#buckets[at] = (this.#buckets[at] ?? 0) + 1;
-    this.count += 1;
-    if (value > this.max) this.max = value;
+    this.#histogram.recordValue(Math.min(LONGEST, Math.round(value)));
+    this.max = Math.max(this.max, value);
   }
 
   merge(other: LatencyHistogram): void {
-    for (const [index, count] of other.#buckets.entries()) if (count > 0) this.#buckets[index] = (this.#buckets[index] ?? 0) + count;
-    this.count += other.count;
+    this.#histogram.add(other.#histogram);
     this.max = Math.max(this.max, other.max);
   }
 
   /** The value below which this share of all lies, in microseconds; undefined where there is none. @param share 0.99 */
   quantile(share: number): number | undefined {
     if (this.count === 0) return undefined;
-    const wanted = Math.max(1, Math.ceil(this.count * share));
-    let seen = 0;
-    for (const [index, count] of this.#buckets.entries()) {
-      seen += count;
-      if (seen >= wanted) return Math.min(this.max, topOf(index));
-    }
-    return this.max;
+    return Math.min(this.max, this.#histogram.getValueAtPercentile(share * 100));
   }
-}
-
-function bucketOf(micros: number): number {
-  if (micros < FINENESS) return Math.floor(micros);
-  const octave = Math.floor(Math.log2(micros)) - Math.log2(FINENESS);
-  const within = Math.floor(micros / 2 ** octave) - FINENESS;
-  return Math.min(FINENESS * OCTAVES - 1, FINENESS * (octave + 1) + within);
-}
-
-/** The largest value of a bucket. */
-function topOf(index: number): number {
-  if (index < FINENESS) return index;
-  const octave = Math.floor(index / FINENESS) - 1;
-  return (FINENESS + (index % FINENESS) + 1) * 2 ** octave - 1;
 }
 
 /** No more slices than these are kept: then two and two become one. */
