@@ -1,6 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { UserIds } from "../../lib/base/process.ts";
 import { SHIPPED_DRILLS } from "../../lib/drill/scenarios/shipped.ts";
 import { numberedHosts } from "../../lib/lab/define-lab.ts";
 import type { LabInput } from "../../lib/lab/schema.ts";
@@ -10,16 +11,24 @@ import { makeProject, smallCluster, smallReplication, smallSentinel, type TestPr
 // Drills on this computer, by the command line: what they find is held to what is expected of the version that runs. Labs beside each other, and one drill after the other in each.
 
 const TIMEOUT_MS = 3_000;
+/** A user without any right, as in netns.test.ts. */
+const PLAIN: UserIds | undefined = process.getuid?.() === 0 ? { uid: 61_100, gid: 61_100 } : undefined;
+const ON = ["--target", "netns"] as const;
 
+const COMMON = {
+  disposable: true,
+  // A disk of its own for each host can be filled, and answers at once whatever the disk of the computer does.
+  netns: { disk: "64mb" },
+} as const;
 const LABS: readonly LabInput[] = [
   smallCluster({
+    ...COMMON,
     name: "cluster",
-    disposable: true,
     layout: { ...(smallCluster().layout as object), nodeTimeoutMs: TIMEOUT_MS } as LabInput["layout"],
   }),
   smallSentinel({
+    ...COMMON,
     name: "sentinel",
-    disposable: true,
     layout: {
       kind: "sentinel",
       masters: [
@@ -29,25 +38,25 @@ const LABS: readonly LabInput[] = [
           replicas: ["redis-28", "redis-38"],
           quorum: 2,
           downAfterMs: TIMEOUT_MS,
-          failoverTimeoutMs: 15_000,
+          failoverTimeoutMs: 10_000,
         },
       ],
       sentinels: ["redis-18", "redis-28", "redis-38"],
     },
   }),
   smallReplication({
+    ...COMMON,
     name: "pair",
-    disposable: true,
     hosts: numberedHosts("192.168.1", [18, 28]),
     layout: { kind: "replication", master: "redis-18", replicas: ["redis-28"] },
   }),
 ];
 
-/** Those that `npm test` runs, beside each other one of each kind: the others take minutes together. */
+/** Those that `npm test` runs, beside each other one of each kind: all of them (`npm run test:full`) take a quarter of an hour. */
 const SAMPLE: Readonly<Record<string, readonly string[]>> = {
-  cluster: ["master-kill", "planned-failover"],
+  cluster: ["master-kill", "disk-full", "power-off"],
   sentinel: ["master-hang-long", "sentinel-majority-gone"],
-  pair: ["replica-kill"],
+  pair: ["replica-kill", "planned-failover", "master-until-started"],
 };
 
 interface Listed {
@@ -59,9 +68,9 @@ let project: TestProject;
 const listed = new Map<string, readonly Listed[]>();
 
 beforeAll(async () => {
-  project = await makeProject();
+  project = await makeProject({ user: PLAIN });
   await project.write(...LABS);
-  await Promise.all(LABS.map(({ name }) => project.ok(["up", name])));
+  await Promise.all(LABS.map(({ name }) => project.ok(["up", name, ...ON])));
   for (const { name } of LABS) listed.set(name, JSON.parse((await project.ok(["drill", "list", name, "--json"])).stdout).drills);
 });
 afterAll(() => project.remove());
@@ -88,10 +97,28 @@ test.concurrent.each(LABS.map(({ name }) => [name]))(
       const [drill] = code === 0 || code === 1 ? JSON.parse(stdout).drills : [];
       expect(drill?.runs[0]?.verdict.reasons ?? stderr, name).toEqual([]);
       expect([name, code]).toEqual([name, 0]);
-      await project.ok(["status", lab]);
     }
   },
+  3_600_000,
 );
+
+test("what a setting costs is what fails its drill: a master that goes on alone without min-replicas-to-write", async () => {
+  const args = ["drill", "run", "sentinel", "master-cut-off-with-clients", "--expect", "lost=0,gap=any", "--json"];
+  const { stdout, code } = await project.run(args);
+  expect(code).toBe(1);
+  expect(JSON.parse(stdout).drills[0].runs[0].verdict.reasons).toEqual([expect.stringMatching(/^expected lost=0, and it was \d+$/)]);
+});
+
+test("a matrix that is interrupted puts the lab back as it is declared", async () => {
+  const { child, result } = project.start(["drill", "matrix", "cluster", "replica-kill", "--set", "node-timeout=4321"], {
+    onLine: (line) => {
+      if (line.includes("load begins")) child.kill("SIGINT");
+    },
+  });
+  expect((await result).code).toBe(130);
+  const { stdout } = await project.ok(["cli", "cluster", "redis-18", "config", "get", "cluster-node-timeout"]);
+  expect(stdout).toContain(String(TIMEOUT_MS));
+});
 
 test("a drill that is interrupted heals, says so, and its history can be judged", async () => {
   let stop = () => {};
@@ -118,7 +145,7 @@ test("what kill -9 leaves can be judged, and heal takes back what it had done", 
   });
   end = () => child.kill("SIGKILL");
   expect((await result).code).toBeNull();
-  const drills = join(project.folder, ".redis-lab", "sentinel", "local", "drills");
+  const drills = join(project.folder, ".redis-lab", "sentinel", "netns", "drills");
   const newest =
     (await readdir(drills))
       .filter((name) => name.startsWith("master-hang-long-"))

@@ -180,7 +180,7 @@ export const HOMES: Readonly<Record<string, RegExp>> = {
   "@redis/client": /^lib\/redis\//,
   "@xmldom/xmldom": /^lib\/libvirt\/xml\.ts$/,
   "node:child_process": /^lib\/base\/(process|file-lock|lasting-process|helper-process)\.ts$/,
-  "hdr-histogram-js": /^lib\/drill\/load\/latencies\.ts$/,
+  "hdr-histogram-js": /^lib\/drill\/(load\/latencies|checks\/latency)\.ts$/,
   valibot: /^lib\/(lab|project|drill\/reading|cluster\/(apply\/journal|model\/actions\/.*|plan\/saved-plan)|transfer\/manifest)/,
 };
 

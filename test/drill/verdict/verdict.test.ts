@@ -143,3 +143,18 @@ test("a run that was killed is judged as far as it goes", async () => {
   const wrong = verdictOf(await judged(half), parseExpectations("gap<100ms"));
   expect(wrong.outcome).toBe("failed");
 });
+
+test("a load on its own is judged as far as it goes: reads and latencies, and no end of the lab", async () => {
+  const load: Partial<WrittenHistory> = { header: { drill: undefined }, events: [], final: undefined, state: undefined };
+  expect((await verdict(load, "acknowledged>0")).outcome).toBe("passed");
+  expect((await verdict(load, "gap<1s")).reasons).toEqual([expect.stringMatching(/^expected gap<1s, and it was/)]);
+  expect((await verdict(load, "lost=0")).reasons).toEqual(["expected lost=0, and it was not measured"]);
+  const old: OperationLine[] = [
+    { k: "invoke", o: 900, t: 21 * S, w: 0, op: "read", key: "load:{a}:0:1" },
+    { k: "ok", o: 900, t: 21 * S + 10, v: null },
+  ];
+  expect(await verdict({ ...load, operations: [...operations, ...old] }, "acknowledged>0")).toMatchObject({
+    outcome: "failed",
+    failed: ["stale"],
+  });
+});
