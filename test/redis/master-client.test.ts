@@ -19,17 +19,17 @@ test("looks among the servers of a shard for the one that is the master, at the 
   const first = await openMasterClient([[a]], OPTIONS);
   const second = await openMasterClient([[b]], OPTIONS);
   const nameOf = ({ address, port }: TestServer) => `${address}:${port}`;
-  await second.send(PLACE, [["REPLICAOF", a.address, String(a.port)]]);
+  await second.send(PLACE, ["REPLICAOF", a.address, String(a.port)]);
   client = await openMasterClient([[b, a]], OPTIONS);
   expect(client.nodeOf(PLACE)).toBe(nameOf(a));
   // As a hand-over leaves them: who was the master refuses writes from then on.
-  await second.send(PLACE, [["REPLICAOF", "NO", "ONE"]]);
-  await first.send(PLACE, [["REPLICAOF", b.address, String(b.port)]]);
+  await second.send(PLACE, ["REPLICAOF", "NO", "ONE"]);
+  await first.send(PLACE, ["REPLICAOF", b.address, String(b.port)]);
   first.close();
   second.close();
   const send = () =>
-    client?.send(PLACE, [["SET", "k", "v"]]).then(
-      ([reply]) => reply,
+    client?.send(PLACE, ["SET", "k", "v"]).then(
+      (reply) => reply,
       (error: Error) => error.message,
     );
   await expect.poll(send, { timeout: 60_000, interval: 20 }).toBe("OK");
@@ -40,7 +40,7 @@ test("one address alone is that address, and a replica is none", async () => {
   const [a, b] = await Promise.all([startServer(), startServer()]);
   servers.push(a, b);
   const replica = await openMasterClient([[b]], OPTIONS);
-  await replica.send(PLACE, [["REPLICAOF", a.address, String(a.port)]]);
+  await replica.send(PLACE, ["REPLICAOF", a.address, String(a.port)]);
   replica.close();
   await expect(openMasterClient([[b]], OPTIONS)).rejects.toThrow("is no master");
 });
