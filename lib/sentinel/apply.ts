@@ -20,7 +20,7 @@ import { instanceOfAction, isSentinelWait, phaseOf } from "./actions.ts";
 import { becameData, notFormed, planRefused, replyFailed, unknownInstance } from "./errors.ts";
 import { concernsReplica, type FormationGap, gapsOf } from "./formation.ts";
 import { linkReasonsFor } from "./link-reasons.ts";
-import { judgeMaster, watchedByName } from "./master.ts";
+import { judgeMaster, reachableServer, watchedByName } from "./master.ts";
 import { observeSentinel } from "./observe.ts";
 import type {
   PlannedSentinelAction,
@@ -254,6 +254,7 @@ export async function awaitFormed(
           nextDiagnosis = performance.now() + 5_000;
           reasons = await linkReasonsFor(gaps, access);
           await repeatPassword(gaps, name, observation, access, options, repeated);
+          await repeatReplication(gaps, verdict.instance, observation, access, options, repeated);
         }
         return { done: false, missing: gaps.map(({ text }) => text).join(" ") };
       },
@@ -303,6 +304,34 @@ async function repeatPassword(
     try {
       await setAuthPass(client, instance, name, options.secrets);
       if (knowsNothing) await order(instance, `SENTINEL RESET ${name}`, () => sentinelReset(client, name));
+    } catch (error) {
+      reasonUnreachable(error);
+    }
+  }
+}
+
+/**
+ * A failover that ended while it was waited for may leave a replica at the server before the last: the sentinels put that right once the time for a failover is over, three minutes by default
+ * (`+fix-slave-config`, sentinelRefreshInstanceInfo in sentinel.c of 4.0.14 and 7.2). Where all that answer name one master, the order is given once; a server that became a master is not touched, as it may have data.
+ */
+async function repeatReplication(
+  gaps: readonly FormationGap[],
+  master: EngineInstance,
+  observation: SentinelLayoutObservation,
+  access: InstanceAccess,
+  options: SentinelApplyOptions,
+  repeated: Set<string>,
+): Promise<void> {
+  if (gaps.some(({ code }) => code === "masters-disagree" || code === "no-master")) return;
+  for (const { code, instance, towards } of gaps) {
+    const said = reachableServer(observation, instance);
+    const turn = `${instance} to ${master.id}`;
+    if (code !== "replica-missing" || towards?.id !== master.id || said?.role !== "replica" || said.loading || repeated.has(turn)) continue;
+    repeated.add(turn);
+    try {
+      const client = await access.client(instance);
+      await order(instance, `the order to replicate ${master.id}`, () => replicaOf(client, master));
+      await persistRole(client, instance, options.emit);
     } catch (error) {
       reasonUnreachable(error);
     }

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { waitFor } from "../../lib/base/wait.ts";
 import { sentinelMonitor, sentinelSetPassword } from "../../lib/redis/sentinel-commands.ts";
+import { awaitFormed } from "../../lib/sentinel/apply.ts";
 import { checkSentinel } from "../../lib/sentinel/check.ts";
 import { currentMaster } from "../../lib/sentinel/master.ts";
 import { observeSentinel } from "../../lib/sentinel/observe.ts";
@@ -76,6 +77,20 @@ describe.concurrent("forming a layout of real servers", () => {
     expect(checkSentinel(observation, one).map(({ code, severity }) => `${code} ${severity}`)).toEqual(
       Array(3).fill("watched-in-excess note"),
     );
+  });
+
+  test("a replica that a failover left at another server is sent to the master: sentinels would take the time of a failover", async ({
+    onTestFinished,
+  }) => {
+    const { lab, wanted } = await TestLayout.formed(THREE, onTestFinished);
+    const patient: SentinelWanted = { ...wanted, masters: [{ ...wanted.masters[0]!, failoverTimeoutMs: 3_600_000 }] };
+    await lab.up(patient);
+    const other = lab.running.get("b:6379")!;
+    await lab.call("c:6379", "SLAVEOF", other.address, "6379");
+    await awaitFormed("mymaster", patient, lab.access, lab.options);
+    const observation = await observeSentinel(patient, lab.access);
+    expect(observation.servers.get("c:6379")).toMatchObject({ role: "replica", masterAddress: wanted.masters[0]!.master.address });
+    expect(await readFile(lab.running.get("c:6379")!.configFile, "utf8")).toContain(`of ${wanted.masters[0]!.master.address} 6379`);
   });
 
   test("a sentinel that left, and one that was copied, are found", async ({ onTestFinished }) => {

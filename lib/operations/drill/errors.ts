@@ -28,6 +28,16 @@ export function doesNotFit(drill: string, lab: string, why: string): LabError {
   });
 }
 
+export function replicaAway(drill: string, lab: string, master: string, replicas: number): LabError {
+  return new LabError({
+    code: "drill.replica-away",
+    kind: "refused",
+    what: `${lab} can't run ${drill} now: ${master} has fewer than ${replicas === 1 ? "one replica" : `${replicas} replicas`}, and the lab declares that many for each shard.`,
+    why: "What such a drill costs would depend on which master it chooses.",
+    next: `See which replica is away, and the command that puts it back: \`redis-lab cluster diff ${lab}\`.`,
+  });
+}
+
 export function sameDrill(name: string, file: string): LabError {
   return new LabError({
     code: "drill.same-name",

@@ -8,7 +8,7 @@ import type { Placement } from "../../lab/placement.ts";
 import type { Lab } from "../../lab/schema.ts";
 import { TARGET_NAMES, TARGETS, type TargetCapabilities } from "../../lab/targets.ts";
 import type { StatusRow } from "../layouts/row.ts";
-import { doesNotFit } from "./errors.ts";
+import { doesNotFit, replicaAway } from "./errors.ts";
 
 /** Why a lab can't run a drill, as the end of "it can't: …"; undefined where it can. */
 export function whyNot(
@@ -45,10 +45,21 @@ export function assertFits(drill: Drill, { lab, version, capabilities }: Placeme
   if (why !== undefined) throw doesNotFit(drill.name, lab.name, why);
   const { replicas = 1 } = drill.given;
   const masters = rows.filter(({ role, slotCount, slots }) => role === "master" && (slots === "" || slotCount > 0));
-  const able = masters.some(
-    ({ instance }) => rows.filter(({ role, master }) => role === "replica" && master === instance).length >= replicas,
+  const short = masters.filter(
+    ({ instance }) => rows.filter(({ role, master }) => role === "replica" && master === instance).length < replicas,
   );
-  if (!able) throw doesNotFit(drill.name, lab.name, `none of its masters has ${replicas === 1 ? "a replica" : `${replicas} replicas`} now`);
+  if (short.length === masters.length)
+    throw doesNotFit(drill.name, lab.name, `none of its masters has ${replicas === 1 ? "a replica" : `${replicas} replicas`} now`);
+  // A replica may stand behind another master than the declared one: then it depends on the choice of the master whether anything could take over.
+  const [first] = short;
+  if (first !== undefined && short.length > declaredShort(lab, replicas)) throw replicaAway(drill.name, lab.name, first.instance, replicas);
+}
+
+/** How many masters have fewer replicas than that by their declaration. */
+function declaredShort(lab: Lab, replicas: number): number {
+  const roles = instancesOf(lab);
+  const of = (id: string) => roles.filter(({ role }) => "master" in role && role.master === id).length;
+  return roles.filter(({ id, role }) => /^(cluster-)?master$/.test(role.kind) && of(id) < replicas).length;
 }
 
 /** One drill of `drill list`. */
