@@ -42,7 +42,7 @@ test("wrong use ends with 64, names what there is, and touches nothing", async (
     [["up"], /missing required argument 'lab'/],
     [["frobnicate", "cluster"], /unknown command 'frobnicate'/],
     [["up", "cluster", "--frobnicate"], /unknown option '--frobnicate'/],
-    [["up", "cluster", "--target", "moon"], /There is no target "moon"[\s\S]*local, ssh/],
+    [["up", "cluster", "--target", "moon"], /There is no target "moon"[\s\S]*local, netns, ssh/],
     [["inventory", "cluster", "--format", "xml"], /Allowed choices are/],
     [["ssh", "cluster", "redis-99"], /no host "redis-99"[\s\S]*redis-18, redis-28, redis-38/],
     [["cli", "cluster", "redis-18:7000", "ping"], /no instance redis-18:7000[\s\S]*redis-18:6379/],
