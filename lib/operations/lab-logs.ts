@@ -81,7 +81,7 @@ async function followFrom(
   }: { readonly onLine: (line: LabLogLine) => void; readonly room: RunOptions["room"]; readonly signal: AbortSignal | undefined },
 ): Promise<void> {
   // -F: a log that is rotated, or that does not exist yet, is followed all the same.
-  await connection.run(sh`exec tail -c ${`+${bytes + 1}`} -F ${instance.logFile} 2>/dev/null`, {
+  await connection.run(sh`exec tail --pid=$PPID -c ${`+${bytes + 1}`} -F ${instance.logFile} 2>/dev/null`, {
     title: "tail",
     root: true,
     onLine: (line) => onLine({ instance: instance.id, line }),

@@ -158,6 +158,20 @@ test("logs --all is one log by time, and follows all of them", async () => {
   expect((await project.run(["logs", "replication"])).code).toBe(64);
 });
 
+test("what follows the logs ends with redis-lab, also where that was killed", async () => {
+  const tails = () =>
+    spawnSync("ps", ["-eo", "args"], { encoding: "utf8" })
+      .stdout.split("\n")
+      .filter((line) => line.startsWith("tail ") && line.includes(project.folder));
+  for (const words of [["--all"], ["redis-18"]]) {
+    const { child, result } = project.start(["logs", "replication", ...words, "--follow", "-n", "1"]);
+    await expect.poll(tails, { timeout: 60_000 }).not.toEqual([]);
+    child.kill("SIGKILL");
+    await result;
+    await expect.poll(tails, { timeout: 60_000 }).toEqual([]);
+  }
+});
+
 test("env makes other clients work, and shows the password where it is asked for alone", async (context) => {
   const password = await project.password("replication");
   const bin = join(hostFolder("redis-18"), "bin");

@@ -44,7 +44,7 @@ async function logsOfHost(context: VerbContext, { lines, follow }: LogOptions, r
     const connection = connectionTo(session, hostName);
     const write = (line: string) => printLine(masked(line, secrets));
     // -F: a log that is rotated, or that does not exist yet, is followed all the same.
-    const script = follow ? sh`exec tail -n ${lines} -F ${files}` : sh`exec tail -n ${lines} ${files}`;
+    const script = follow ? sh`exec tail --pid=$PPID -n ${lines} -F ${files}` : sh`exec tail -n ${lines} ${files}`;
     const result = await connection
       .run(script, {
         title: "tail",

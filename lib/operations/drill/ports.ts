@@ -186,7 +186,7 @@ async function followLog(
 ): Promise<void> {
   let first = true;
   // -F: a log that is rotated, or that does not exist yet, is followed all the same.
-  await connectionTo(session, host).run(sh`date +%z; exec tail -n 0 -F ${logFile} 2>/dev/null`, {
+  await connectionTo(session, host).run(sh`date +%z; exec tail --pid=$PPID -n 0 -F ${logFile} 2>/dev/null`, {
     title: "tail",
     root: true,
     onLine: (line) => {
