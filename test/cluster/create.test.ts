@@ -5,6 +5,7 @@ import { clusterFindings } from "../../lib/cluster/findings/declared.ts";
 import { observeCluster } from "../../lib/cluster/model/observe.ts";
 import type { ClusterPlan } from "../../lib/cluster/model/types.ts";
 import { planCluster } from "../../lib/cluster/plan/create-and-join.ts";
+import { RedisReplyError } from "../../lib/redis/reply-error.ts";
 import { Lab, SIX, topologyOf } from "./support.ts";
 
 // Real servers. Several labs side by side: most of the time goes into waiting for gossip.
@@ -55,6 +56,23 @@ test("fresh instances become the declared cluster, which serves", async () => {
   for (const { key, entry } of proof)
     await expect(lab.call(entry, "CLUSTER", "KEYSLOT", key)).resolves.toBe(proof.find((one) => one.key === key)?.slot);
   expect(await lab.call("m1:6379", "DBSIZE")).toBe(0);
+  // A node that finds the cluster down for a moment is asked again; one that stays so is no proof.
+  let downs = 3;
+  const wavering: typeof lab.access = {
+    ...lab.access,
+    client: async (id) => {
+      const client = await lab.access.client(id);
+      const call: typeof client.call = async (command, ...rest) => {
+        if (command[0] === "SET" && downs-- > 0) throw new RedisReplyError("CLUSTERDOWN Hash slot not served");
+        return client.call(command, ...rest);
+      };
+      return Object.create(client, { call: { value: call } });
+    },
+  };
+  await expect(proveCluster(lab.members, wavering)).resolves.toHaveLength(3);
+  expect(downs).toBeLessThan(0);
+  downs = Number.POSITIVE_INFINITY;
+  await expect(proveCluster(lab.members, wavering, { patienceMs: 300 })).rejects.toThrow(/answered SET with: CLUSTERDOWN/);
 
   // Everything once more: each action finds itself done.
   lab.events.length = 0;

@@ -1,3 +1,5 @@
+import { isLabError } from "../../base/error.ts";
+import { type Attempt, waitFor } from "../../base/wait.ts";
 import { RedisReplyError } from "../../redis/reply-error.ts";
 import type { Argument, InstanceAccess, Reply } from "../../redis/types.ts";
 import { proofFailed } from "../model/errors.ts";
@@ -23,10 +25,17 @@ export interface ShardProof {
 export interface ProveOptions {
   /** A number in [0, 1) for names of keys and the choice of entries. @default Math.random */
   readonly random?: () => number;
+  /** How long a node may say that the cluster is down, in milliseconds. @default 60000 */
+  readonly patienceMs?: number;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Redirections that one command may meet: a cluster that agrees needs one. */
 const MAX_REDIRECTS = 5;
+/**
+ * After a partition a node may find the cluster down once more, when links that were open meanwhile turn out to be dead (half a node timeout, clusterCron in cluster.c of 4.0.14): that passes.
+ */
+const PATIENCE_MS = 60_000;
 /** A key that a cut-off proof leaves behind is gone after this time, in seconds. */
 const KEY_LIFETIME_S = 60;
 
@@ -45,7 +54,8 @@ export async function proveCluster(
   const cluster = topology.formed;
   const masters = cluster?.live.filter((node) => ownSlots(node).length > 0) ?? [];
   if (cluster === undefined || masters.length === 0) throw proofFailed("There is no formed cluster to write to.");
-  const run = (command: readonly Argument[], from: string) => follow(command, from, members, access);
+  const ask = (at: string, command: readonly Argument[]) => askPatiently(at, command, access, options);
+  const run = (command: readonly Argument[], from: string) => follow(command, from, members, ask);
   return Promise.all(
     masters.map(async (master): Promise<ShardProof> => {
       const started = performance.now();
@@ -78,18 +88,42 @@ function keyFor(master: LiveNode, random: () => number): { key: string; slot: nu
   throw proofFailed(`No key was found for the slots of ${master.id}.`);
 }
 
+/** Asks again for as long as the node says that the cluster is down, and patience lasts. */
+async function askPatiently(
+  at: string,
+  command: readonly Argument[],
+  access: InstanceAccess,
+  { patienceMs = PATIENCE_MS, signal }: ProveOptions,
+): Promise<Reply> {
+  let down: RedisReplyError | undefined;
+  const attempt = async (): Promise<Attempt<Reply>> => {
+    try {
+      return { done: true, value: await (await access.client(at)).call(command) };
+    } catch (error) {
+      if (!(error instanceof RedisReplyError) || error.code !== "CLUSTERDOWN") throw error;
+      down = error;
+      return { done: false, missing: error.message };
+    }
+  };
+  try {
+    return await waitFor(attempt, { what: `${at} to serve`, timeoutMs: patienceMs, intervalMs: 100, signal });
+  } catch (error) {
+    throw down !== undefined && isLabError(error) && error.code === "wait.timeout" ? down : error;
+  }
+}
+
 /** Sends a command as a cluster client does: to the node that MOVED names. */
 async function follow(
   command: readonly Argument[],
   entry: string,
   members: readonly ClusterMember[],
-  access: InstanceAccess,
+  ask: (at: string, command: readonly Argument[]) => Promise<Reply>,
 ): Promise<{ reply: Reply; path: string[] }> {
   const path: string[] = [];
   let at = entry;
   for (;;) {
     try {
-      return { reply: await (await access.client(at)).call(command), path };
+      return { reply: await ask(at, command), path };
     } catch (error) {
       if (!(error instanceof RedisReplyError)) throw error;
       const name = String(command[0]);

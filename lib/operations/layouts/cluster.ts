@@ -130,7 +130,7 @@ export function clusterOperations(session: Session): LayoutOperations {
       return { client: "cluster", nodes, shards: shards.sort((a, b) => first(a) - first(b)) };
     },
     async prove() {
-      const proofs = await proveCluster(members, access);
+      const proofs = await proveCluster(members, access, { signal });
       const redirects = proofs.reduce((sum, proof) => sum + proof.redirects.length, 0);
       return `SET and GET in each of ${proofs.length} shards, following ${redirects} MOVED: ${proofs.map(({ slot, master }) => `slot ${slot} at ${master}`).join(", ")}`;
     },
