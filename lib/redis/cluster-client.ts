@@ -40,10 +40,15 @@ export async function openClusterClient(nodes: readonly ServerAddress[], options
   /** The old client stays until the new one knows the cluster: other shards are served by it, and what is under way there comes to its end. */
   const replace = async () => {
     const next = makeCluster(nodes, options);
-    const late = setTimeout(() => discard(next), options.timeoutMs);
+    let tooLate = false;
+    const late = setTimeout(() => {
+      tooLate = true;
+      discard(next);
+    }, options.timeoutMs);
     try {
       await next.connect();
-      if (closed) return discard(next);
+      // A client that was closed while it connected may say that it is connected all the same.
+      if (closed || tooLate || !next.isOpen) return discard(next);
       const old = cluster;
       cluster = next;
       setTimeout(() => discard(old), options.timeoutMs).unref();
@@ -54,9 +59,19 @@ export async function openClusterClient(nodes: readonly ServerAddress[], options
       looking = false;
     }
   };
+  const lookAgain = () => {
+    if (looking || closed) return;
+    looking = true;
+    void replace();
+  };
   return {
-    send: ({ key }, command) => cluster.sendCommand(key, false, command),
+    send({ key }, command) {
+      // One that gave up for good is replaced; this command fails still.
+      if (!cluster.isOpen) lookAgain();
+      return cluster.sendCommand(key, false, command);
+    },
     async sendAll({ key, slot }, commands) {
+      if (!cluster.isOpen) lookAgain();
       const master = cluster.slots[slot]?.master;
       const [first = []] = commands;
       if (master === undefined) return [await cluster.sendCommand(key, false, [...first])];
@@ -69,11 +84,7 @@ export async function openClusterClient(nodes: readonly ServerAddress[], options
       });
     },
     nodeOf: ({ slot }) => cluster.slots[slot]?.master.address,
-    lookAgain() {
-      if (looking || closed) return;
-      looking = true;
-      void replace();
-    },
+    lookAgain,
     close() {
       closed = true;
       discard(cluster);

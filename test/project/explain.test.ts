@@ -71,7 +71,7 @@ const IN_CLUSTER: readonly Mistake[] = [
   ['ssh: { usr: "root" }', 'ssh: { user: "root" }', "ssh.usr", NO_FIELD, 'did you mean "user"?'],
   ['ssh: { keyfile: "~/.ssh/lab" }', 'ssh: { user: "root" }', "ssh.keyfile", NO_FIELD, 'did you mean "keyFile"?'],
   ["os: { firewall: true }", "os: { openFirewall: true }", "os.firewall", NO_FIELD, 'did you mean "openFirewall"?'],
-  ['colour: "red",\n  os:', "os:", "colour", NO_FIELD, "the fields here are name, description, network"],
+  ['colour: "red",\n  os:', "os:", "colour", NO_FIELD, "the fields here are name, description, disposable, network"],
   ["libvirt: { memoryMib: 1024 },\n  os:", "os:", "libvirt.memoryMib", 'did you mean "memoryMiB"?'],
   [
     'libvirt: { hypervisors: [{ name: "kvm-1", url: "qemu:///system" }] },\n  os:',

