@@ -49,6 +49,6 @@ test("the second plan is empty, and redis-lab takes nothing of it for a leftover
 test("destroy lets the lab's hosts leave, and leaves nothing of it behind", async () => {
   await project.calls();
   await project.ok("cache", "destroy", "-input=false", "-auto-approve", "-no-color");
-  expect((await project.calls()).map(({ words }) => words).sort()).toEqual([11, 12, 13].map((number) => `leave cache redis-${number}`));
+  expect((await project.calls()).map(({ words }) => words).sort()).toEqual([11, 12, 13].map((number) => `leave cache -- redis-${number}`));
   expect([...(await lines("list", "--all", "--name")), ...(await lines("net-list", "--all", "--name")), ...(await volumes())]).toEqual([]);
 });

@@ -157,7 +157,7 @@ describe("on one hypervisor", () => {
         environment["REDIS_LAB_VM_DOMAIN"],
         environment["REDIS_LAB_VM_HYPERVISOR"],
       ]),
-    ).toEqual([["leave blank redis-48", before["redis-48"], "here"]]);
+    ).toEqual([["leave blank -- redis-48", before["redis-48"], "here"]]);
     await project.fail("leave", false);
     await apply();
     const { "redis-48": __, ...left } = before;
@@ -188,7 +188,7 @@ describe("on one hypervisor", () => {
     const leaving = text.lastIndexOf("redis-lab leave blank");
     expect(leaving).toBeGreaterThan(0);
     expect(leaving).toBeLessThan(text.indexOf("libvirt_domain.here_redis-18_", text.indexOf("Destroying...")) || Number.POSITIVE_INFINITY);
-    expect((await project.calls()).map(({ words }) => words).sort()).toEqual(NUMBERS.map((number) => `leave blank redis-${number}`));
+    expect((await project.calls()).map(({ words }) => words).sort()).toEqual(NUMBERS.map((number) => `leave blank -- redis-${number}`));
     expect((await run("virsh", ["-q", "list", "--all", "--name"])).trim()).toBe("");
     expect((await run("virsh", ["-q", "net-list", "--all", "--name"])).trim()).toBe("");
     expect(await volumes()).toEqual([]);
@@ -255,7 +255,7 @@ describe("on two hypervisors", () => {
     await project.calls();
     await apply();
     const [left] = await project.calls();
-    expect([left?.words, left?.environment["REDIS_LAB_VM_HYPERVISOR"]]).toEqual(["leave blank redis-48", "two"]);
+    expect([left?.words, left?.environment["REDIS_LAB_VM_HYPERVISOR"]]).toEqual(["leave blank -- redis-48", "two"]);
     const after = await running();
     expect({ ...after, "redis-48": "" }).toEqual({ ...before, "redis-48": "" });
     expect(after["redis-48"]).not.toBe(before["redis-48"]);
