@@ -3,7 +3,6 @@ import { waitFor } from "../../lib/base/wait.ts";
 import { wordsOf } from "../../lib/redis/words.ts";
 import { casesOf } from "../support/full.ts";
 import { changedOf, smallCluster, smallReplication, smallSentinel, testRedis } from "../support/project.ts";
-import { testedVersion } from "../support/redis.ts";
 import { OLD, Upgrade } from "../support/upgrade.ts";
 import { redisVersion } from "../support/versions.ts";
 
@@ -85,8 +84,10 @@ test.each(all.map(({ wanted }) => ({ name: wanted.name, wanted })))(
 );
 
 /** The old version's sentinels knew no password. */
-async function sentinelsAreLocked({ project, wanted }: Upgrade): Promise<void> {
-  if (wanted.layout.kind !== "sentinel" || !wordsOf(redisVersion(testedVersion())).sentinel.takesPassword) return;
+async function sentinelsAreLocked(upgrade: Upgrade): Promise<void> {
+  const { project, wanted } = upgrade;
+  const [version = OLD] = await upgrade.versions();
+  if (wanted.layout.kind !== "sentinel" || !wordsOf(redisVersion(version)).sentinel.takesPassword) return;
   for (const { name } of wanted.hosts)
     await expect(project.client(wanted, `${name}:26379`, "not-the-password")).rejects.toMatchObject({ code: "redis.wrong-password" });
 }
