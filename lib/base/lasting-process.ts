@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 
-/** A process that was started to outlive this one, and that ends by itself as long as nobody has told it to stay. */
+/** A process that was started to outlive this one, and that ends by itself unless it was ordered to stay. */
 export interface LastingProcess {
   readonly pid: number;
   /** The first line that it said. */

@@ -129,7 +129,7 @@ export function notMade(fault: string, host: string, why: string, left: readonly
   });
 }
 
-/** Whoever keeps a lab for more than experiments has to say so. */
+/** A lab that is kept for more than experiments is not broken without a question. */
 export function notDisposable(lab: string, command: string): LabError {
   return new LabError({
     code: "fault.not-disposable",

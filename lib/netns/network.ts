@@ -92,7 +92,7 @@ export class LabNetwork {
     }
     try {
       const holder = { process: found, made };
-      // Remembered before it is told to stay: one that nobody knows ends with this process.
+      // Remembered before it is ordered to stay: one that is not known ends with this process.
       await rememberHolder(file, holder);
       await started.keep();
       this.holder = holder;

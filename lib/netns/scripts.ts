@@ -41,7 +41,7 @@ function diskCommands({ folder, bytes }: Disk): string {
 }
 
 /**
- * PID 1 of a lab's namespaces. It says its pid as the outside counts it, and ends with all that it made unless it is told to stay. Then it waits for children forever, its own sleep among them,
+ * PID 1 of a lab's namespaces. It says its pid as the outside counts it, and ends with all that it made unless it is ordered to stay. Then it waits for children forever, its own sleep among them,
  * which is how daemons that end leave no zombie.
  */
 export function holderScript(plan: NamespacePlan, disks: readonly Disk[]): string {

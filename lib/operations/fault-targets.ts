@@ -119,7 +119,7 @@ const ELECTED = /(\d{1,2} [A-Z][a-z]{2} (?:\d{4} )?\d\d:\d\d:\d\d\.\d{3}) \S \+e
 /** The sentinel whose log tells last of having been elected. Nobody else remembers: a vote is forgotten after five seconds (sentinelAskMasterStateToOtherSentinels in sentinel.c of 4.0.14). */
 async function lastElected({ placement, connections }: Session): Promise<string | undefined> {
   const sentinels = placedInstances(placement).filter(({ kind }) => kind === "sentinel");
-  const told = await Promise.all(
+  const found = await Promise.all(
     sentinels.map(async ({ id, host, logFile }) => {
       const result = await connections
         .get(host)
@@ -129,5 +129,5 @@ async function lastElected({ placement, connections }: Session): Promise<string 
       return { id, at };
     }),
   );
-  return told.filter(({ at }) => !Number.isNaN(at)).sort((a, b) => b.at - a.at)[0]?.id;
+  return found.filter(({ at }) => !Number.isNaN(at)).sort((a, b) => b.at - a.at)[0]?.id;
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { makeFolder, writeAtomically } from "../base/atomic.ts";
-import { micros } from "../drill/clock.ts";
+import { micros, stampOf } from "../drill/clock.ts";
 import type { HistoryHeader } from "../drill/history.ts";
 import type { ClientProgram } from "../drill/load/program-client.ts";
 import { defaultWriters, type LoadSettings, type Traffic } from "../drill/load/settings.ts";
@@ -157,12 +157,4 @@ export async function programOf(session: Session, command: string, environment: 
   const { REDIS_LAB_PASSWORD: _, ...kept } = environment;
   const own = Object.fromEntries(Object.entries(kept).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
   return { command, environment: { ...own, ...variables, REDIS_LAB_LAYOUT: session.lab.layout.kind } };
-}
-
-/** `20261130-211304`: a moment as the name of a folder. */
-function stampOf(now: Date): string {
-  return now
-    .toISOString()
-    .replaceAll(/[-:]|\.\d+Z$/g, "")
-    .replace("T", "-");
 }

@@ -5,7 +5,7 @@ import { LONGEST_REPLY, ReplyBound } from "./reply-bound.ts";
 /**
  * Listens to channels on a connection of its own (`InstanceAccess.stream`). It ends when the stream does.
  *
- * @param onMessage told each message as it comes
+ * @param onMessage called with each message as it comes
  */
 export function subscribe(stream: Duplex, channels: readonly string[], onMessage: (channel: string, message: string) => void): void {
   const decoder = new Decoder({

@@ -35,7 +35,7 @@ export async function fault(
   return EXIT.done;
 }
 
-/** What is not marked for experiments may be somebody's. */
+/** What is not marked for experiments may be in use. */
 async function askFirst({ lab, signal, target }: ReportContext<"fault">, what: string, yes: boolean): Promise<void> {
   if (lab.disposable || yes) return;
   if (!canAsk()) throw notDisposable(lab.name, `redis-lab fault ${lab.name} ${what}`);

@@ -39,7 +39,7 @@ export class LatencyHistogram {
 /** No more slices than these are kept: then two and two become one. */
 const MOST_SLICES = 1_024;
 
-/** LatencyHistogram by time, so that what was before, during and after can be told once it is known when that was. */
+/** LatencyHistogram by time, so that what was before, during and after can be separated once it is known when that was. */
 export class LatencySlices {
   #widthMicros = 100_000;
   #slices = new Map<number, LatencyHistogram>();

@@ -109,7 +109,7 @@ export async function startLoad(options: LoadOptions): Promise<RunningLoad> {
     if (summary === undefined) throw loadBroke(failure ?? howItEnded(end, worker.complaint()), folder);
     return { summary, keys: keep ? undefined : (keys ?? { removed: 0, left: summary.acknowledged }) };
   });
-  // Whoever waits for it gets the error; nobody has to.
+  // A caller that waits for it gets the error; none has to.
   ended.catch(() => {});
   const first = await began;
   if (first === undefined) throw loadNotStarted(failure ?? howItEnded(await worker.ended, worker.complaint()));

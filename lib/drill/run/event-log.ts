@@ -24,7 +24,7 @@ export class EventLog {
     }
   }
 
-  /** What was seen so far, in the order in which it was told. */
+  /** What was seen so far, in the order in which it was reported. */
   get events(): readonly EventLine[] {
     return this.#events;
   }
@@ -34,7 +34,7 @@ export class EventLog {
     try {
       writeSync(this.#descriptor, `${JSON.stringify(event)}\n`);
     } catch (error) {
-      // What is watched goes on; that its history is not whole is told at the end.
+      // What is watched goes on; that its history is not whole is reported at the end.
       this.#failure ??= error;
     }
   }

@@ -1,7 +1,7 @@
 import type { EventKind, EventLine } from "../history.ts";
 
 /** What a line of a log or a message of a sentinel tells, without its time. */
-export type Told = Pick<EventLine, "what" | "about" | "text" | "value">;
+export type SeenEvent = Pick<EventLine, "what" | "about" | "text" | "value">;
 
 /** `HOST:PORT` of a node id, a run id or `ADDRESS:PORT`; undefined for a stranger. */
 export type NameOf = (idOrAddress: string) => string | undefined;
@@ -49,7 +49,7 @@ const HEAD = /^\d+:[A-Za-z] \d{2} [A-Z][a-z]{2}(?: \d{4})? [\d:.]+ [.\-*#] /;
 const SENTINEL = /^(?<channel>[+-][a-z-]+) (?<message>.*)$/;
 
 /** What a line of a log tells; undefined for all that is no news of a failover. */
-export function logEvent(line: string, nameOf: NameOf): Told | undefined {
+export function logEvent(line: string, nameOf: NameOf): SeenEvent | undefined {
   const text = line.replace(HEAD, "");
   if (text === line) return undefined;
   const published = SENTINEL.exec(text)?.groups;
@@ -94,8 +94,8 @@ export const SENTINEL_CHANNELS: Readonly<Record<string, EventKind>> = {
   "+config-update-from": "note",
 };
 
-/** What a sentinel says on a channel. `+sdown` and `-sdown` of others than a master are told as notes of that instance. */
-export function sentinelEvent(channel: string, message: string, nameOf: NameOf): Told | undefined {
+/** What a sentinel says on a channel. `+sdown` and `-sdown` of others than a master are reported as notes of that instance. */
+export function sentinelEvent(channel: string, message: string, nameOf: NameOf): SeenEvent | undefined {
   const what = Object.hasOwn(SENTINEL_CHANNELS, channel) ? SENTINEL_CHANNELS[channel] : undefined;
   if (what === undefined) return undefined;
   const words = message.split(" ");

@@ -10,7 +10,7 @@ import type { RedisClient } from "../../redis/types.ts";
 import { micros } from "../clock.ts";
 import type { EventLine } from "../history.ts";
 import { HostClock } from "./clock.ts";
-import { logEvent, type NameOf, SENTINEL_CHANNELS, sentinelEvent, type Told } from "./log-events.ts";
+import { logEvent, type NameOf, SENTINEL_CHANNELS, type SeenEvent, sentinelEvent } from "./log-events.ts";
 import { type PolledState, pollEvents, sentinelSnapshot, serverSnapshot } from "./poll-events.ts";
 
 /** How the observer reaches the lab. Every connection is for it alone. */
@@ -18,7 +18,7 @@ export interface ObserverPorts {
   readonly instances: readonly ObservedInstance[];
   readonly connect: (instance: string) => Promise<RedisClient>;
   readonly stream: (instance: string) => Promise<Duplex>;
-  /** Hands over each line that is written to the log from now on, until the signal ends it. @param onZone told first: minutes of the host's time zone from UTC */
+  /** Hands over each line that is written to the log from now on, until the signal ends it. @param onZone called first: minutes of the host's time zone from UTC */
   readonly follow: (
     instance: string,
     onZone: (minutes: number) => void,
@@ -89,7 +89,7 @@ async function watch({ ports, signal, clocks, names, nameOf }: Context, instance
   let before: PolledState | undefined;
   let answers: boolean | undefined;
   let looks = 0;
-  const tell = (told: Told, t: number, error: number) => ports.emit({ t, error, source: "poll", node: id, ...told });
+  const tell = (event: SeenEvent, t: number, error: number) => ports.emit({ t, error, source: "poll", node: id, ...event });
   const look = async () => {
     const sent = micros();
     try {
@@ -105,7 +105,7 @@ async function watch({ ports, signal, clocks, names, nameOf }: Context, instance
         if (jumped !== undefined) tell({ what: "clock-jumped", value: Math.round(jumped / 1000) }, received, received - asked);
       }
       if (seen.own !== undefined) names.set(seen.own, id);
-      for (const told of pollEvents(before, seen.snapshot, nameOf)) tell(told, received, Math.max(received - sent, INTERVAL_MS * 1000));
+      for (const event of pollEvents(before, seen.snapshot, nameOf)) tell(event, received, Math.max(received - sent, INTERVAL_MS * 1000));
       before = seen.snapshot;
     } catch (error) {
       if (!isLabError(error) && !(error instanceof RedisReplyError)) throw error;
@@ -154,8 +154,8 @@ async function tail({ ports, signal, clocks, nameOf }: Context, { id, host }: Ob
   let zone = 0;
   const onLine = (line: string) => {
     const arrived = micros();
-    const told = logEvent(line, nameOf);
-    if (told === undefined) return;
+    const event = logEvent(line, nameOf);
+    if (event === undefined) return;
     const at = logTime(line, zone, Date.now());
     const aligned = at === undefined ? undefined : clocks.get(host)?.toMonotonic(at * 1_000);
     // No line is read before it was written.
@@ -165,7 +165,7 @@ async function tail({ ports, signal, clocks, nameOf }: Context, { id, host }: Ob
       error: aligned === undefined ? 1_000_000 : aligned.error + LINE_ERROR_MICROS,
       source: "log",
       node: id,
-      ...told,
+      ...event,
     });
   };
   try {
@@ -197,8 +197,8 @@ async function listen({ ports, signal, nameOf }: Context, { id }: ObservedInstan
     signal.addEventListener("abort", end, { once: true });
     if (signal.aborted) end();
     subscribe(stream, Object.keys(SENTINEL_CHANNELS), (channel, message) => {
-      const told = sentinelEvent(channel, message, nameOf);
-      if (told !== undefined) ports.emit({ t: micros(), error: 1_000, source: "sentinel", node: id, ...told });
+      const event = sentinelEvent(channel, message, nameOf);
+      if (event !== undefined) ports.emit({ t: micros(), error: 1_000, source: "sentinel", node: id, ...event });
     });
     await ended;
     signal.removeEventListener("abort", end);

@@ -1,7 +1,7 @@
 import { parseClusterNodes } from "../../redis/cluster-nodes.ts";
 import { parseInfo } from "../../redis/info.ts";
 import type { SentinelMaster } from "../../redis/sentinel-commands.ts";
-import type { NameOf, Told } from "./log-events.ts";
+import type { NameOf, SeenEvent } from "./log-events.ts";
 
 /** What one look at an instance found, as far as failovers go. */
 export interface PolledState {
@@ -47,8 +47,8 @@ export function sentinelSnapshot(masters: readonly SentinelMaster[]): PolledStat
 }
 
 /** What changed from one look at an instance to the next. @param before undefined for the first look, of which epochs alone are news */
-export function pollEvents(before: PolledState | undefined, now: PolledState, nameOf: NameOf): readonly Told[] {
-  const events: Told[] = [];
+export function pollEvents(before: PolledState | undefined, now: PolledState, nameOf: NameOf): readonly SeenEvent[] {
+  const events: SeenEvent[] = [];
   if (before !== undefined && before.role !== now.role) {
     if (now.role === "master" && before.role === "replica") events.push({ what: "promoted" });
     if (now.role === "replica" && before.role === "master") events.push({ what: "demoted" });

@@ -1,6 +1,6 @@
 import type { EventKind, EventLine } from "../history.ts";
 
-// From what was seen to what happened: one line a step, whoever said it first.
+// From what was seen to what happened: one line a step, by the source that said it first.
 
 /** The steps of a failover, in their order. */
 export const STEPS = [

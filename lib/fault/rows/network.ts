@@ -197,7 +197,7 @@ export const loss: FaultRow = {
   },
 };
 
-/** netem on a dummy device shows whether the kernel has it. The handle is ours; a queue that somebody set at the root is in the way. */
+/** netem on a dummy device shows whether the kernel has it. The handle is ours; a queue that is set at the root already is in the way. */
 export const slow: FaultRow = {
   of: "hosts",
   options: ["delay"],

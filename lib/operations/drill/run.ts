@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { makeFolder, writeAtomically } from "../../base/atomic.ts";
 import { whatOf } from "../../base/error.ts";
 import { randomFrom } from "../../base/random.ts";
+import { stampOf } from "../../drill/clock.ts";
 import { HISTORY_FILES } from "../../drill/reading/history-folder.ts";
 import { runDrillScenario } from "../../drill/run/run-drill.ts";
 import { type Drill, expectedOf } from "../../drill/scenarios/drill.ts";
@@ -138,11 +139,6 @@ async function runOnce(options: DrillVerbOptions, seed: number, folder: string):
     await writeAtomically(join(at, HISTORY_FILES.report), `${JSON.stringify(report, null, 2)}\n`);
     return report;
   }).finally(letGo);
-}
-
-/** `20261201-150403`. */
-function stampOf(now: Date): string {
-  return now.toISOString().slice(0, 19).replace(/[-:]/g, "").replace("T", "-");
 }
 
 export function distributionOf(reports: readonly DrillReport[]): Readonly<Record<string, Distribution>> {
